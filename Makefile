@@ -1,0 +1,59 @@
+# All that is needed beforehand is make and Python 3.11 or later; the first command sets up the rest.
+
+PYTHON ?= python3
+PORT   ?= 8000
+DATA   ?= .local
+export PORT DATA
+
+PY := .venv/bin/python
+
+.PHONY: help run token import test check clean
+
+help:
+	@echo 'make run                          serve on http://127.0.0.1:$(PORT), with all data in $(DATA)'
+	@echo 'make -s token USER=alice          print a development token for a user'
+	@echo 'make import FILE=… USER=alice     save the images of a .jsonl, .csv or .tsv file'
+	@echo '                                  ($(PY) -m local import --help tells all of ARGS)'
+	@echo 'make test                         run all tests (ARGS="-k name" for some)'
+	@echo 'make check                        lint, formatting and types'
+	@echo 'make clean                        remove what set-up and tools made; never data'
+	@echo
+	@echo 'PORT=8000 DATA=.local choose the port and the data folder of run, token and import.'
+
+run: .venv/installed
+	@exec $(PY) -m local run
+
+token: .venv/installed
+	@test -n "$$USER" || { echo 'Say for whom: make -s token USER=alice' >&2; exit 2; }
+	@exec $(PY) -m local token "$$USER"
+
+import: .venv/installed
+	@test -n "$$USER" || { echo 'Say for whom: make import FILE=… USER=alice' >&2; exit 2; }
+	@test -n "$$FILE" || { echo 'Say which file: make import FILE=images.jsonl USER=alice' >&2; exit 2; }
+	@exec $(PY) -m local import --user "$$USER" $(ARGS) "$$FILE"
+
+test: .venv/installed
+	@exec $(PY) -m pytest $(ARGS)
+
+check: .venv/installed
+	@$(PY) -m ruff check
+	@$(PY) -m ruff format --check
+	@$(PY) -m mypy
+
+# Installed once, and again when the requirements change.
+# All of it goes to stderr: `make -s token` prints a token and nothing else, also the first time.
+.venv/installed: requirements.txt requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo 'Python 3.11 or later is needed, and "$(PYTHON)" is not one. If you have one, name it:' >&2; \
+	  echo '    make $(MAKECMDGOALS) PYTHON=python3.12' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo 'Python lacks its venv module. On Debian and Ubuntu:' >&2; \
+	  $(PYTHON) -c 'import sys; print("    sudo apt install python%d.%d-venv" % sys.version_info[:2])' >&2; exit 1; }
+	@echo 'Setting up .venv with the pinned packages (once; about a minute) …' >&2
+	@$(PYTHON) -m venv .venv >&2
+	@$(PY) -m pip install -qq --disable-pip-version-check -r requirements-dev.txt >&2
+	@touch $@
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

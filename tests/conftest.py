@@ -1,0 +1,45 @@
+"""What all tests share: one DynamoDB Local, in which each test names tables of its own."""
+
+import os
+import signal
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.engine import Connection, Engine, cache_dir, ensure_installed
+from local.workspace import Credentials
+
+
+def pytest_configure() -> None:
+    """End on SIGTERM as on Ctrl-C, so that what the fixtures started is ended too."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def engine_files() -> Path:
+    """The folder of DynamoDB Local's jar: what `Engine.start` calls `installed`."""
+    return ensure_installed(cache_dir(os.environ), print)
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory, engine_files: Path) -> Iterator[Connection]:
+    """A database in memory: what TEST_DYNAMODB_ENDPOINT and the AWS keys name, else a new one.
+
+    A test that starts a process which needs the same one gives it `engine.environ(os.environ)`, and
+    TEST_DYNAMODB_ENDPOINT too if that is itself a test run.
+    """
+    if endpoint := os.environ.get("TEST_DYNAMODB_ENDPOINT"):
+        keys = Credentials(os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"])
+        yield Connection(endpoint, keys)
+        return
+    folder = tmp_path_factory.mktemp("engine")
+    with Engine.start(folder, Credentials.random(), engine_files, in_memory=True) as started:
+        yield started.connection
+
+
+@pytest.fixture
+def table_prefix() -> str:
+    """A beginning for table names that no other test has."""
+    return f"test-{uuid.uuid4().hex}-"
