@@ -1,0 +1,101 @@
+"""`Dynamo` over botocore, AWS's own client."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import ClientError, HTTPClientError
+
+from chalicelib.dynamo import Reason, Refused, UnknownOutcome
+
+CLIENT_CONFIG = Config(
+    connect_timeout=1,
+    read_timeout=2,
+    retries={"mode": "standard", "total_max_attempts": 3},
+    max_pool_connections=50,
+)
+"""Seconds and tries. botocore's own 60 s would outlive the function that waits for it."""
+
+_EXECUTED_OR_NOT = {
+    "InternalServerError",
+    "InternalFailure",
+    "ServiceUnavailable",
+    "RequestTimeout",
+    "RequestTimeoutException",
+    "TransactionInProgressException",
+    "ThrottlingException",
+    "Throttling",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "TransactionConflictException",
+}
+"""Errors after which the same call may be made again: the outcome is unknown, or nothing was done.
+
+Source: "Error handling with DynamoDB" in the DynamoDB developer guide ("OK to retry? Yes").
+"""
+
+_WORTH_ANOTHER_TRY = {
+    "None",
+    "ConditionalCheckFailed",
+    "TransactionConflict",
+    "ThrottlingError",
+    "ProvisionedThroughputExceeded",
+}
+
+
+def make_client() -> Any:
+    """A botocore DynamoDB client from AWS's standard environment variables; thread-safe."""
+    return botocore.session.get_session().create_client("dynamodb", config=CLIENT_CONFIG)
+
+
+class BotocoreDynamo:
+    """The five calls over a botocore client."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+
+    def query(self, **request: Any) -> Mapping[str, Any]:
+        return _call(self.client.query, request)
+
+    def get_item(self, **request: Any) -> Mapping[str, Any]:
+        return _call(self.client.get_item, request)
+
+    def put_item(self, **request: Any) -> Mapping[str, Any]:
+        return _call(self.client.put_item, request)
+
+    def update_item(self, **request: Any) -> Mapping[str, Any]:
+        return _call(self.client.update_item, request)
+
+    def transact_write_items(self, **request: Any) -> Mapping[str, Any]:
+        return _call(self.client.transact_write_items, request)
+
+
+def _call(
+    operation: Callable[..., Mapping[str, Any]], request: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    try:
+        return operation(**request)
+    except HTTPClientError as error:
+        raise UnknownOutcome(type(error).__name__) from error
+    except ClientError as error:
+        raise _translated(error) from error
+
+
+def _translated(error: ClientError) -> BaseException:
+    """Ours, where there is something to be done about it; botocore's own where it is a defect."""
+    response: Mapping[str, Any] = error.response
+    code = response["Error"]["Code"]
+    if code == "ConditionalCheckFailedException":
+        return Refused([Reason("ConditionalCheckFailed", response.get("Item"))])
+    if code == "TransactionCanceledException":
+        reasons = [Reason(r["Code"], r.get("Item")) for r in response["CancellationReasons"]]
+        return Refused(reasons) if _all_passing(reasons) else error
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if code in _EXECUTED_OR_NOT or status >= 500:
+        return UnknownOutcome(code)
+    return error
+
+
+def _all_passing(reasons: list[Reason]) -> bool:
+    return all(reason.code in _WORTH_ANOTHER_TRY for reason in reasons)

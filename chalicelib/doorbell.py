@@ -1,0 +1,56 @@
+"""The stream's doorbell: which users' logs have grown. The records themselves are never used.
+
+The stream carries keys only. Whatever its order, its duplicates or its losses, all that a batch
+can cause is a call of `sync` for the users whose keys are in it.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from chalicelib.entries import UserId
+from chalicelib.sync import Syncer
+from chalicelib.timing import Deadline
+
+log = logging.getLogger(__name__)
+
+
+def ring(event: Mapping[str, Any], syncer: Syncer, deadline: Deadline) -> dict[str, Any]:
+    """Syncs each user of a DynamoDB Streams batch once.
+
+    Takes and answers AWS Lambda's own shapes: a user whose sync fails or does not finish is
+    reported by the sequence number of that user's first record ("Reporting batch item failures",
+    Lambda developer guide); the others go on.
+    """
+    failures = [
+        {"itemIdentifier": sequence_number}
+        for user, sequence_number in first_records(event).items()
+        if not _synced(user, syncer, deadline)
+    ]
+    return {"batchItemFailures": failures}
+
+
+def first_records(event: Mapping[str, Any]) -> dict[UserId, str]:
+    """Each user of the batch, with the sequence number of the user's first record."""
+    first: dict[UserId, str] = {}
+    for user, sequence_number in _inserts(event):
+        first.setdefault(user, sequence_number)
+    return first
+
+
+def _inserts(event: Mapping[str, Any]) -> Iterator[tuple[UserId, str]]:
+    for record in event["Records"]:
+        if record["eventName"] == "INSERT":
+            stream = record["dynamodb"]
+            yield UserId(stream["Keys"]["user_id"]["S"]), stream["SequenceNumber"]
+
+
+def _synced(user: UserId, syncer: Syncer, deadline: Deadline) -> bool:
+    try:
+        synced = syncer.sync(user, deadline)
+    except Exception as error:  # one user's trouble must not hold up the others of the batch
+        log.error("sync failed: user=%s error=%s", user, type(error).__name__)
+        return False
+    if not synced.up_to_date:
+        log.warning("sync not finished: user=%s cursor=%d", user, synced.cursor)
+    return synced.up_to_date

@@ -1,0 +1,60 @@
+"""The seam to DynamoDB: the five calls that the product makes, and what can come of them.
+
+An engine takes the request members of AWS's API reference (``TableName``, ``Key`` …, values as
+attribute JSON such as ``{"S": "text"}``) and answers its response members. Whatever goes wrong it
+says in the errors below, so that nothing above this seam knows which library carried the call.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from chalicelib.errors import Unavailable
+
+Item = Mapping[str, Any]
+"""An item as attribute JSON: ``{"cursor": {"N": "7"}, "kind": {"S": "image"}}``."""
+
+
+class Dynamo(Protocol):
+    """The five calls; each may raise `Refused` (writes only) or `UnknownOutcome`."""
+
+    def query(self, **request: Any) -> Mapping[str, Any]: ...
+
+    def get_item(self, **request: Any) -> Mapping[str, Any]: ...
+
+    def put_item(self, **request: Any) -> Mapping[str, Any]: ...
+
+    def update_item(self, **request: Any) -> Mapping[str, Any]: ...
+
+    def transact_write_items(self, **request: Any) -> Mapping[str, Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why one write of a refused call was not done.
+
+    `code` is one of the codes of a CancellationReason: ``ConditionalCheckFailed``,
+    ``TransactionConflict``, ``ThrottlingError``, ``ProvisionedThroughputExceeded``; or ``None``
+    (the word) for a write that had nothing against it but its neighbours. `item` is what stood
+    there when the condition failed (ReturnValuesOnConditionCheckFailure=ALL_OLD).
+    """
+
+    code: str
+    item: Item | None = None
+
+
+class Refused(Exception):
+    """DynamoDB did not do the write, for a reason per write in it; nothing of it was done."""
+
+    def __init__(self, reasons: Sequence[Reason]) -> None:
+        super().__init__(", ".join(reason.code for reason in reasons))
+        self.reasons = tuple(reasons)
+
+    @property
+    def condition_failed(self) -> bool:
+        """Whether any of the writes found its condition not met."""
+        return any(reason.code == "ConditionalCheckFailed" for reason in self.reasons)
+
+
+class UnknownOutcome(Unavailable):
+    """No sure answer: a time-out, a lost reply, a server error. A write may have been done."""

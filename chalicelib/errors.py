@@ -1,0 +1,84 @@
+"""What can go wrong, in the domain's own words. `chalicelib.api.problems` says it in HTTP."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+
+class ImageStorageError(Exception):
+    """Base of every error that a caller can do something about. Never holds a payload or token."""
+
+
+class ConfigError(ImageStorageError):
+    """The deployment's settings are wrong; the message names the variable and what it must be."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One wrong value: where it is, and what to do about it.
+
+    `where` is a JSON pointer into the body (RFC 6901, as a URI fragment), or a parameter's or
+    header's name, as `member` says.
+    """
+
+    member: Literal["pointer", "parameter", "header"]
+    where: str
+    detail: str
+
+
+class InvalidInput(ImageStorageError):
+    """Values that were sent are wrong; nothing was done. `code` is stable."""
+
+    def __init__(self, code: str, detail: str, errors: Sequence[FieldError] = ()) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.errors = tuple(errors)
+
+
+class UnsupportedMediaType(ImageStorageError):
+    """The body is not declared as UTF-8 JSON."""
+
+
+class BodyTooLarge(ImageStorageError):
+    """The body is longer than the API takes."""
+
+
+class Unauthenticated(ImageStorageError):
+    """The bearer token does not prove who the caller is. `reason` is safe to show and to log."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class KeysUnavailable(ImageStorageError):
+    """The issuer's signing keys were never reached, so no token can be judged."""
+
+
+class ImageNotFound(ImageStorageError):
+    """No image stands there for this user: never was, deleted, not synced yet, or another's."""
+
+
+class IdempotencyKeyReused(ImageStorageError):
+    """This Idempotency-Key was used within its lifetime for other content."""
+
+
+class Contended(ImageStorageError):
+    """Other writers of the same user were faster at every try. Nothing was saved."""
+
+
+class Unavailable(ImageStorageError):
+    """The database did not give a sure answer in time. A write may or may not have happened."""
+
+
+class NotSyncedYet(ImageStorageError):
+    """The partition has not reached the cursor that the reader asked for."""
+
+
+class ResyncRequired(ImageStorageError):
+    """The reader's cursor lies beyond the partition's tail; it must start over from nothing."""
+
+
+class HoleFound(ImageStorageError):
+    """A log did not read as consecutive cursors, however often it was read."""

@@ -1,0 +1,82 @@
+"""Idempotency-Key: one effect per key and user for 24 hours, however often a request is sent.
+
+The marker is written in the same transaction as the entries, so either both are there or neither.
+It holds no payload: the same answer is rendered again from the repeated request's own body.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass
+from typing import Any
+
+from chalicelib.dynamo import Item
+from chalicelib.entries import Cursor, Image, Payload, UserId
+from chalicelib.errors import IdempotencyKeyReused
+from chalicelib.tables import Marker, marker_from_item, marker_to_item
+
+LIFETIME = 24 * 60 * 60
+"""Seconds for which a key is remembered."""
+
+NO_MARKER = "attribute_not_exists(user_id)"
+EXPIRED = "expires_at <= :now"  # TTL deletes late: an expired marker may still be there
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotentRequest:
+    """A request's key, and the hash of what it asks for."""
+
+    key: str
+    fingerprint: str
+
+
+def idempotent_request(key: str, route: str, payloads: Sequence[Payload]) -> IdempotentRequest:
+    """The key bound to what it stands for: the route and its content, not the body's spelling."""
+    content = json.dumps([route, [astuple(payload) for payload in payloads]])
+    return IdempotentRequest(key, hashlib.sha256(content.encode()).hexdigest())
+
+
+class Markers:
+    """The `idempotency` table."""
+
+    def __init__(self, table: str) -> None:
+        self._table = table
+
+    def put(self, marker: Marker, now: int) -> Mapping[str, Any]:
+        """The write that joins the entries' transaction: only if the key is free."""
+        return {
+            "Put": {
+                "TableName": self._table,
+                "Item": marker_to_item(marker),
+                "ConditionExpression": f"{NO_MARKER} OR {EXPIRED}",
+                "ExpressionAttributeValues": {":now": {"N": str(now)}},
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            }
+        }
+
+
+def new_marker(
+    user: UserId, request: IdempotentRequest, idem: str, first: Cursor, created_at: str, now: int
+) -> Marker:
+    return Marker(
+        user=user,
+        key=request.key,
+        idem=idem,
+        fingerprint=request.fingerprint,
+        first=first,
+        created_at=created_at,
+        expires_at=now + LIFETIME,
+    )
+
+
+def replay(
+    found: Item, request: IdempotentRequest, payloads: Sequence[Payload]
+) -> tuple[Image, ...]:
+    """What the earlier request under this key saved; IdempotencyKeyReused if it was another."""
+    marker = marker_from_item(found)
+    if marker.fingerprint != request.fingerprint:
+        raise IdempotencyKeyReused
+    return tuple(
+        Image(Cursor(marker.first + i), marker.created_at, payload)
+        for i, payload in enumerate(payloads)
+    )

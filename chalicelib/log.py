@@ -1,0 +1,92 @@
+"""One table that holds logs: keyed by user and cursor. The primary and the partition are two.
+
+Nothing here decides anything; it only says the calls that both tables need, in one place.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib.dynamo import Dynamo, Item
+from chalicelib.entries import Cursor, UserId
+
+NOTHING_THERE = "attribute_not_exists(user_id)"
+"""The condition under which an entry may be put. DynamoDB looks at the whole primary key."""
+
+MAX_TRANSACTION_ITEMS = 100
+MAX_TRANSACTION_BYTES = 4_000_000
+"""Limits of TransactWriteItems (DynamoDB developer guide, "Service, account, and table quotas")."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Items in the order asked for. `cut` says that the query was ended by a limit."""
+
+    items: tuple[Item, ...]
+    cut: bool
+
+
+class Log:
+    def __init__(self, dynamo: Dynamo, table: str) -> None:
+        self._dynamo = dynamo
+        self.table = table
+
+    def last(self, user: UserId) -> Item | None:
+        """The entry at the user's tail; None for a user without any."""
+        items = self.before(user, None, limit=1).items
+        return items[0] if items else None
+
+    def get(self, user: UserId, cursor: Cursor) -> Item | None:
+        key = self.key(user, cursor)
+        answer = self._dynamo.get_item(TableName=self.table, Key=key, ConsistentRead=True)
+        return answer.get("Item")
+
+    def after(self, user: UserId, cursor: Cursor, limit: int) -> Slice:
+        """Up to `limit` entries beyond the cursor, ascending."""
+        beyond = ("#cursor > :cursor", cursor)
+        return self._query(user, beyond, ScanIndexForward=True, Limit=limit)
+
+    def before(self, user: UserId, cursor: Cursor | None, limit: int) -> Slice:
+        """Up to `limit` entries below the cursor (None: from the tail), descending."""
+        below = None if cursor is None else ("#cursor < :cursor", cursor)
+        return self._query(user, below, ScanIndexForward=False, Limit=limit)
+
+    def put_new(self, items: Sequence[Item], others: Sequence[Mapping[str, Any]] = ()) -> None:
+        """Puts all the items if nothing stands at any of them, with the other writes, or nothing.
+
+        Raises `Refused` with a reason for each item and then for each other, in order.
+        """
+        puts = [self._put_if_nothing_there(item) for item in items]
+        if len(puts) == 1 and not others:
+            self._dynamo.put_item(**puts[0])
+            return
+        writes = [{"Put": put} for put in puts] + list(others)
+        self._dynamo.transact_write_items(TransactItems=writes)
+
+    def key(self, user: UserId, cursor: Cursor) -> Item:
+        return {"user_id": {"S": user}, "cursor": {"N": str(cursor)}}
+
+    def _put_if_nothing_there(self, item: Item) -> dict[str, Any]:
+        return {
+            "TableName": self.table,
+            "Item": item,
+            "ConditionExpression": NOTHING_THERE,
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+
+    def _query(self, user: UserId, bound: tuple[str, Cursor] | None, **request: Any) -> Slice:
+        condition = "user_id = :user"
+        values: dict[str, Any] = {":user": {"S": user}}
+        if bound is not None:
+            expression, cursor = bound
+            condition += " AND " + expression
+            values[":cursor"] = {"N": str(cursor)}
+            request["ExpressionAttributeNames"] = {"#cursor": "cursor"}
+        answer = self._dynamo.query(
+            TableName=self.table,
+            KeyConditionExpression=condition,
+            ExpressionAttributeValues=values,
+            ConsistentRead=True,
+            **request,
+        )
+        return Slice(tuple(answer["Items"]), cut="LastEvaluatedKey" in answer)

@@ -1,0 +1,204 @@
+"""One user's read copy: a prefix of that user's log, shaped for reading.
+
+A `Partition` is opened for one user and knows no other. Readers check that what they get is
+exactly the consecutive run that they asked for, since a transaction may be seen half-way. Only
+`chalicelib.sync` writes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chalicelib.dynamo import Dynamo, Refused, UnknownOutcome
+from chalicelib.entries import START, Cursor, Row, UserId, is_consecutive
+from chalicelib.errors import (
+    HoleFound,
+    ImageNotFound,
+    NotSyncedYet,
+    ResyncRequired,
+    Unavailable,
+)
+from chalicelib.log import Log, Slice
+from chalicelib.tables import row_from_item, row_to_item
+from chalicelib.timing import Backoff, Deadline
+
+MAX_FILLS = 4
+"""Queries spent on filling one page with images where deleted ones left stubs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Images newest first, rendered. `next` is the `before` of the following page, if any.
+
+    `cursor` (the tail) and `count` (live images at it) are of the first page only.
+    """
+
+    images: tuple[str, ...]
+    next: Cursor | None
+    cursor: Cursor | None
+    count: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Images and deletions in commit order, stubs left out; `cursor` is where to go on from."""
+
+    rows: tuple[Row, ...]
+    cursor: Cursor
+    up_to_date: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    rows: tuple[Row, ...]
+    cut: bool
+
+
+class Partition:
+    def __init__(self, dynamo: Dynamo, table: str, user: UserId, backoff: Backoff) -> None:
+        self._dynamo = dynamo
+        self._log = Log(dynamo, table)
+        self._user = user
+        self._backoff = backoff
+
+    # Reading
+
+    def tail(self) -> Cursor:
+        item = self._log.last(self._user)
+        return START if item is None else row_from_item(item).cursor
+
+    def image(self, cursor: Cursor) -> str:
+        """The rendered image at the cursor; ImageNotFound if none stands there."""
+        item = self._log.get(self._user, cursor)
+        image = None if item is None else row_from_item(item).image
+        if image is None:
+            raise ImageNotFound
+        return image
+
+    def page(
+        self, limit: int, before: Cursor | None, at_least: Cursor | None, deadline: Deadline
+    ) -> Page:
+        """Up to `limit` images below `before` (None: from the tail), newest first.
+
+        Raises `NotSyncedYet` while the tail is below `at_least`, `ResyncRequired` when `before`
+        lies beyond the tail, `HoleFound` when the partition does not read as consecutive.
+        """
+        read = self._read_down(before, limit, deadline)
+        self._check_at_least(at_least, before, read)
+        images = rendered(read)
+        bottom = lowest(read)
+        for _ in range(MAX_FILLS - 1):
+            if len(images) >= limit or bottom is None:
+                break
+            more = self._read_down(bottom, limit - len(images), deadline)
+            images += rendered(more)
+            bottom = lowest(more)
+        if before is not None:
+            return Page(tuple(images), bottom, None, None)
+        top = read.rows[0] if read.rows else Row(START, 0)
+        return Page(tuple(images), bottom, top.cursor, top.count)
+
+    def changes(self, after: Cursor, limit: int, deadline: Deadline) -> Changes:
+        """What was saved and deleted beyond the cursor, oldest first.
+
+        Raises `ResyncRequired` when `after` lies beyond the tail; `HoleFound` as `page`.
+        """
+        read = self._read_up(after, limit, deadline)
+        end = read.rows[-1].cursor if read.rows else after
+        shown = tuple(row for row in read.rows if row.kind != "erased")
+        return Changes(shown, end, up_to_date=not read.cut)
+
+    def _check_at_least(self, at_least: Cursor | None, before: Cursor | None, read: Rows) -> None:
+        if at_least is None:
+            return
+        tail = read.rows[0].cursor if before is None and read.rows else self.tail()
+        if tail < at_least:
+            raise NotSyncedYet
+
+    def _read_down(self, before: Cursor | None, limit: int, deadline: Deadline) -> Rows:
+        for _ in self._backoff.attempts(deadline):
+            read = rows_of(self._log.before(self._user, before, limit))
+            if is_descending_run(read, before):
+                return read
+            if before is not None and before - 1 > self.tail():
+                raise ResyncRequired
+        raise HoleFound
+
+    def _read_up(self, after: Cursor, limit: int, deadline: Deadline) -> Rows:
+        for _ in self._backoff.attempts(deadline):
+            read = rows_of(self._log.after(self._user, after, limit))
+            if is_ascending_run(read, after):
+                return read
+            tail = self.tail()
+            if after > tail:
+                raise ResyncRequired
+            if after == tail and not read.rows:
+                return read
+        raise HoleFound
+
+    # Writing: for sync alone
+
+    def erase(self, cursor: Cursor, deadline: Deadline) -> None:
+        """Turns the image at the cursor into a stub, whatever stands there; repeatable.
+
+        `Unavailable` if that could not be made sure of in time.
+        """
+        for _ in self._backoff.attempts(deadline):
+            try:
+                self._dynamo.update_item(
+                    TableName=self._log.table,
+                    Key=self._log.key(self._user, cursor),
+                    UpdateExpression="SET #kind = :erased REMOVE #image, #version",
+                    ExpressionAttributeNames={
+                        "#kind": "kind",
+                        "#image": "image",
+                        "#version": "version",
+                    },
+                    ExpressionAttributeValues={":erased": {"S": "erased"}},
+                )
+            except UnknownOutcome:
+                continue
+            return
+        raise Unavailable("erase")
+
+    def append(self, rows: Sequence[Row]) -> bool:
+        """Writes all the rows if nothing stands at any of them; whether that is known to be done.
+
+        False is no failure: another sync was faster, a write is in conflict, or the outcome is
+        unknown. The caller reads the tail again.
+        """
+        try:
+            self._log.put_new([row_to_item(self._user, row) for row in rows])
+        except (Refused, UnknownOutcome):
+            return False
+        return True
+
+
+def rows_of(found: Slice) -> Rows:
+    return Rows(tuple(row_from_item(item) for item in found.items), found.cut)
+
+
+def rendered(read: Rows) -> list[str]:
+    return [row.image for row in read.rows if row.image is not None]
+
+
+def lowest(read: Rows) -> Cursor | None:
+    """Where the next page down begins; None where the log begins."""
+    if not read.rows or read.rows[-1].cursor == 1:
+        return None
+    return read.rows[-1].cursor
+
+
+def is_descending_run(read: Rows, before: Cursor | None) -> bool:
+    """Whether the rows are before-1, before-2, … without a gap, and end at 1 unless cut short."""
+    cursors = [row.cursor for row in read.rows]
+    if not cursors:
+        return before in (None, 1)
+    top_fits = before is None or cursors[0] == before - 1
+    end_fits = read.cut or cursors[-1] == 1
+    return top_fits and end_fits and is_consecutive(cursors, -1)
+
+
+def is_ascending_run(read: Rows, after: Cursor) -> bool:
+    """Whether the rows are after+1, after+2, … without a gap, and at least one."""
+    cursors = [row.cursor for row in read.rows]
+    return bool(cursors) and cursors[0] == after + 1 and is_consecutive(cursors, 1)

@@ -1,0 +1,202 @@
+"""The log of record: where saves are decided. One append-only log of entries per user."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+from chalicelib.dynamo import Dynamo, Item, Reason, Refused, UnknownOutcome
+from chalicelib.entries import START, Cursor, Entry, Image, Payload, UserId, leading_run
+from chalicelib.errors import Contended, HoleFound, Unavailable
+from chalicelib.idempotency import IdempotentRequest, Markers, new_marker, replay
+from chalicelib.log import Log
+from chalicelib.tables import entry_from_item, entry_to_item
+from chalicelib.timing import Backoff, Clock, Deadline
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """The highest cursor of a log, and the number of live images at it."""
+
+    cursor: Cursor
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Consecutive entries read from a log. `is_all` says that nothing stood beyond them."""
+
+    entries: tuple[Entry, ...]
+    is_all: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Save:
+    """One request to save: who, what, and the random `idem` that marks its entries as its own."""
+
+    user: UserId
+    payloads: tuple[Payload, ...]
+    idem: str
+    created_at: str
+    now: int
+    idempotent: IdempotentRequest | None
+
+
+class Verdict(Enum):
+    """What a refused append means, and so what to do next."""
+
+    COMMITTED = auto()
+    """An earlier try of this very request had been done: success."""
+    TAKEN = auto()
+    """Another's entry stands there: read the tail again."""
+    UNSETTLED = auto()
+    """Nothing stands there, or not all of ours is seen yet: the same again at the same cursor."""
+
+
+class Primary:
+    def __init__(
+        self,
+        dynamo: Dynamo,
+        table: str,
+        markers: Markers,
+        clock: Clock,
+        backoff: Backoff,
+        new_idem: Callable[[], str],
+    ) -> None:
+        self._log = Log(dynamo, table)
+        self._markers = markers
+        self._clock = clock
+        self._backoff = backoff
+        self._new_idem = new_idem
+
+    def tail(self, user: UserId) -> Tail:
+        item = self._log.last(user)
+        if item is None:
+            return Tail(START, 0)
+        entry = entry_from_item(item)
+        return Tail(entry.cursor, entry.count)
+
+    def append(
+        self,
+        user: UserId,
+        payloads: Sequence[Payload],
+        deadline: Deadline,
+        idempotent: IdempotentRequest | None = None,
+    ) -> tuple[Image, ...]:
+        """Saves the images at the next cursors, all of them or none.
+
+        Raises `Contended` when others were faster at every try (nothing was saved), `Unavailable`
+        when the last try's outcome is not known, `IdempotencyKeyReused` when the key stands for
+        other content.
+        """
+        save = Save(
+            user=user,
+            payloads=tuple(payloads),
+            idem=self._new_idem(),
+            created_at=self._clock.timestamp(),
+            now=int(self._clock.now()),
+            idempotent=idempotent,
+        )
+        return self._append(save, deadline)
+
+    def _append(self, save: Save, deadline: Deadline) -> tuple[Image, ...]:
+        tail: Tail | None = None
+        unknown = False
+        for _ in self._backoff.attempts(deadline):
+            # 1. The tail. It is read again only once another's entry was seen beyond it: until
+            #    then an earlier try of ours may yet turn out to stand at the same cursor.
+            if tail is None:
+                tail = self.tail(save.user)
+            entries = numbered(save, tail)
+            # 2. Put at tail+1 if nothing is there.
+            try:
+                self._put(save, entries)
+                return images(entries)
+            # 3. An unknown outcome is repeated at the same cursor.
+            except UnknownOutcome:
+                unknown = True
+                continue
+            except Refused as refused:
+                found = foreign_marker(refused.reasons, save)
+                if found is not None and save.idempotent is not None:
+                    return replay(found, save.idempotent, save.payloads)
+                verdict = judge(refused.reasons[: len(entries)], save.idem)
+            if verdict is Verdict.COMMITTED:
+                return images(entries)
+            if verdict is Verdict.TAKEN:
+                tail, unknown = None, False
+        raise Unavailable("append") if unknown else Contended
+
+    def read_after(self, user: UserId, cursor: Cursor, limit: int, deadline: Deadline) -> Run:
+        """The consecutive entries from cursor+1 on, at most `limit`.
+
+        Entries of one transaction may become visible one by one; what does not follow without a
+        gap is left for the next read. `HoleFound` when even cursor+1 stays missing under others.
+        """
+        for _ in self._backoff.attempts(deadline):
+            found = self._log.after(user, cursor, limit)
+            entries = tuple(entry_from_item(item) for item in found.items)
+            length = leading_run((entry.cursor for entry in entries), cursor)
+            if length or not entries:
+                is_all = length == len(entries) and not found.cut
+                return Run(entries[:length], is_all)
+        raise HoleFound
+
+    def _put(self, save: Save, entries: Sequence[Entry]) -> None:
+        items = [entry_to_item(save.user, entry) for entry in entries]
+        self._log.put_new(items, self._marker(save, entries[0].cursor))
+
+    def _marker(self, save: Save, first: Cursor) -> list[Mapping[str, Any]]:
+        if save.idempotent is None:
+            return []
+        marker = new_marker(save.user, save.idempotent, save.idem, first, save.created_at, save.now)
+        return [self._markers.put(marker, save.now)]
+
+
+def numbered(save: Save, tail: Tail) -> tuple[Entry, ...]:
+    """The entries that the save makes if it comes directly after this tail."""
+    return tuple(
+        Entry(
+            cursor=Cursor(tail.cursor + i),
+            idem=save.idem,
+            created_at=save.created_at,
+            count=tail.count + i,
+            payload=payload,
+        )
+        for i, payload in enumerate(save.payloads, start=1)
+    )
+
+
+def images(entries: Sequence[Entry]) -> tuple[Image, ...]:
+    return tuple(
+        Image(entry.cursor, entry.created_at, entry.payload)
+        for entry in entries
+        if entry.payload is not None
+    )
+
+
+def judge(reasons: Sequence[Reason], idem: str) -> Verdict:
+    """What the entries' reasons say. Only if *every* entry shows our `idem` had we committed.
+
+    Another's `idem` at any of the cursors proves that ours can never be done there, since entries
+    are never removed and ours go all together or not at all.
+    """
+    idems = [found_idem(reason) for reason in reasons]
+    if all(found == idem for found in idems):
+        return Verdict.COMMITTED
+    if any(found not in (None, idem) for found in idems):
+        return Verdict.TAKEN
+    return Verdict.UNSETTLED
+
+
+def found_idem(reason: Reason) -> str | None:
+    """Who wrote what stands there, in an image or a stub; None if nothing was seen there."""
+    return None if reason.item is None else str(reason.item["idem"]["S"])
+
+
+def foreign_marker(reasons: Sequence[Reason], save: Save) -> Item | None:
+    """The marker that another request under the same key left, if that is what was found."""
+    if save.idempotent is None:
+        return None
+    reason = reasons[-1]
+    return reason.item if found_idem(reason) not in (None, save.idem) else None

@@ -1,0 +1,71 @@
+"""Sync: append to a user's partition what the primary has after the partition's tail.
+
+One function, whoever calls it: the stream's doorbell, POST /api/images/sync, an operation. Each
+write begins at an observed tail + 1 and is all-or-nothing, so that a partition never has a hole,
+however many syncs race.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chalicelib.entries import Cursor, UserId
+from chalicelib.log import MAX_TRANSACTION_ITEMS
+from chalicelib.partition import Partition
+from chalicelib.primary import Primary
+from chalicelib.projection import project
+from chalicelib.timing import Backoff, Deadline
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """The partition's tail, how many entries this call added, and whether the tail is the
+    primary's as of the call's last read."""
+
+    cursor: Cursor
+    applied: int
+    up_to_date: bool
+
+
+class Syncer:
+    def __init__(
+        self, primary: Primary, open_partition: Callable[[UserId], Partition], backoff: Backoff
+    ) -> None:
+        self._primary = primary
+        self._open_partition = open_partition
+        self._backoff = backoff
+
+    def sync(self, user: UserId, deadline: Deadline) -> Synced:
+        """Brings the user's partition up to date, in chunks, until the deadline.
+
+        Gives up with `up_to_date` False when the deadline passes or other syncs keep being
+        faster; whatever was written stays, and the next call goes on from there. Raises
+        `HoleFound` when the primary does not read as consecutive.
+        """
+        partition = self._open_partition(user)
+        applied = 0
+        while True:
+            step = self._step(user, partition, deadline)
+            applied += step.applied
+            if step.up_to_date or not step.applied or deadline.passed:
+                return Synced(step.cursor, applied, step.up_to_date)
+
+    def _step(self, user: UserId, partition: Partition, deadline: Deadline) -> Synced:
+        """Appends one chunk. `applied` is 0 when there was none, or every try was overtaken."""
+        tail = Cursor(0)
+        for _ in self._backoff.attempts(deadline):
+            # 1. Where the partition ends.
+            tail = partition.tail()
+            # 2. The consecutive run that the primary has from there on.
+            run = self._primary.read_after(user, tail, MAX_TRANSACTION_ITEMS, deadline)
+            if not run.entries:
+                return Synced(tail, 0, up_to_date=run.is_all)
+            # 3. Shape it. Earlier images that it deletes go first: a reader must never see the
+            #    deletion's cursor and still the image.
+            chunk = project(run.entries)
+            for cursor in chunk.erase:
+                partition.erase(cursor, deadline)
+            # 4. Then the run itself, each cursor only if nothing is there.
+            if partition.append(chunk.rows):
+                is_all = run.is_all and len(chunk.rows) == len(run.entries)
+                return Synced(chunk.rows[-1].cursor, len(chunk.rows), up_to_date=is_all)
+        return Synced(tail, 0, up_to_date=False)

@@ -1,0 +1,62 @@
+"""Time as an argument: the clock, deadlines, and pauses between tries."""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Where time comes from. `now` is Unix time; `monotonic` and `sleep` are in seconds."""
+
+    now: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+    def timestamp(self) -> str:
+        """UTC in RFC 3339 with milliseconds: ``2026-11-22T14:10:00.123Z``."""
+        moment = datetime.fromtimestamp(self.now(), UTC)
+        return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    def deadline(self, seconds: float) -> "Deadline":
+        """The moment that lies so many seconds ahead."""
+        return Deadline(self.monotonic() + seconds, self.monotonic)
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A moment after which nothing new is begun."""
+
+    at: float
+    monotonic: Callable[[], float]
+
+    @property
+    def passed(self) -> bool:
+        return self.monotonic() >= self.at
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Tries with a random pause between them, growing by powers of two up to `cap` seconds.
+
+    "Full jitter": each pause is uniform between 0 and the bound, which is what lets many that
+    collided at once get out of each other's way (AWS Architecture Blog, "Exponential Backoff And
+    Jitter").
+    """
+
+    tries: int
+    base: float
+    cap: float
+    sleep: Callable[[float], None]
+    uniform: Callable[[float, float], float] = field(default=random.uniform)
+
+    def attempts(self, deadline: Deadline) -> Iterator[int]:
+        """Yields 0, 1, 2 … up to `tries`, pausing in between; ends early at the deadline."""
+        for attempt in range(self.tries):
+            if attempt:
+                self.sleep(self.uniform(0, min(self.cap, self.base * 2**attempt)))
+                if deadline.passed:
+                    return
+            yield attempt

@@ -1,0 +1,77 @@
+"""Races between real processes, on a real DynamoDB engine."""
+
+import multiprocessing
+import os
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing.context import BaseContext
+
+import pytest
+
+from chalicelib.bootstrap import build
+from chalicelib.config import TableNames
+from chalicelib.tables import create_tables
+from local.engine import Connection
+from tests.race import workers
+from tests.support import ALICE, Store, settings_of
+
+WRITERS = 8
+SAVES_EACH = 250
+
+
+@pytest.fixture
+def store(engine: Connection, table_prefix: str, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """Fresh tables, which the environment names, so that processes started here find them."""
+    names = TableNames(table_prefix + "a", table_prefix + "b", table_prefix + "c")
+    variables = engine.environ(os.environ) | {
+        "PRIMARY_TABLE": names.primary,
+        "PARTITION_TABLE": names.partition,
+        "IDEMPOTENCY_TABLE": names.idempotency,
+        "OIDC_ISSUER": "https://issuer.example",
+        "OIDC_AUDIENCE": "tests",
+        "OIDC_JWKS_URL": "https://issuer.example/keys",
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    create_tables(names)
+    settings = settings_of(names)
+    return Store(build(settings), settings)
+
+
+@pytest.fixture
+def processes() -> BaseContext:
+    """Processes that begin from nothing, as separate Lambda functions do."""
+    return multiprocessing.get_context("spawn")
+
+
+def test_eight_writers_of_one_user(store: Store, processes: BaseContext) -> None:
+    """8 processes save 250 images each for one user: cursors 1 … 2000, each exactly once."""
+    with ProcessPoolExecutor(WRITERS, processes) as pool:
+        jobs = [pool.submit(workers.append, ALICE, SAVES_EACH) for _ in range(WRITERS)]
+        acknowledged = [cursor for job in jobs for cursor in job.result()]
+    entries = store.primary_entries(ALICE)
+    everything = list(range(1, WRITERS * SAVES_EACH + 1))
+    assert sorted(acknowledged) == everything
+    assert [entry.cursor for entry in entries] == everything
+    assert [entry.count for entry in entries] == everything
+    assert set(Counter(entry.idem for entry in entries).values()) == {1}
+
+
+def test_two_syncs_and_the_stream_race_while_a_reader_watches(
+    store: Store, processes: BaseContext
+) -> None:
+    """The partition ends equal to the primary, and no reader ever saw a hole or a step back."""
+    goal = 400
+    with ProcessPoolExecutor(6, processes) as pool:
+        watching = pool.submit(workers.watch, ALICE, goal)
+        syncing = [pool.submit(workers.sync_until, ALICE, goal) for _ in range(2)]
+        ringing = pool.submit(workers.ring_until, ALICE, goal)
+        writing = [pool.submit(workers.append, ALICE, goal // 2) for _ in range(2)]
+        assert sorted(cursor for job in writing for cursor in job.result()) == list(
+            range(1, goal + 1)
+        )
+        assert all(job.result() > 0 for job in [*syncing, ringing])
+        seen = watching.result()
+    assert store.partition_images(ALICE) == store.expected_images(ALICE)
+    assert seen["reads"] > 20
+    assert (seen["holes"], seen["back"]) == (0, 0)

@@ -1,0 +1,99 @@
+"""What the processes of the race tests do. Each builds its services from its environment."""
+
+import os
+import time
+from typing import Any
+
+from chalicelib.bootstrap import Services, build
+from chalicelib.config import Settings
+from chalicelib.entries import START, Cursor, UserId
+from chalicelib.errors import Contended, HoleFound
+from chalicelib.sync import Synced
+from tests.support import picture
+
+
+def services() -> Services:
+    return build(Settings.from_environ(os.environ))
+
+
+def append(user: UserId, many: int) -> list[int]:
+    """Saves so many images one by one; the cursors that were acknowledged."""
+    wired = services()
+    return [_save(wired, user, number) for number in range(many)]
+
+
+def _save(wired: Services, user: UserId, number: int) -> int:
+    """As a client would: a 503 that says that nothing was saved is sent again."""
+    while True:
+        try:
+            (image,) = wired.primary.append(user, [picture(number)], wired.clock.deadline(20))
+        except Contended:
+            continue
+        return image.cursor
+
+
+def sync_until(user: UserId, goal: int) -> int:
+    """Calls sync over and over until the partition has reached the goal; how often."""
+    wired = services()
+    calls = 0
+    synced = Synced(START, 0, up_to_date=False)
+    while synced.cursor < goal:
+        synced = wired.syncer.sync(user, wired.clock.deadline(20))
+        calls += 1
+    return calls
+
+
+def ring_until(user: UserId, goal: int) -> int:
+    """As the stream would: the function is called over and over for the user."""
+    from app import on_images
+
+    wired = services()
+    record: dict[str, Any] = {
+        "eventName": "INSERT",
+        "dynamodb": {"Keys": {"user_id": {"S": user}}, "SequenceNumber": "1"},
+    }
+    calls = 0
+    while wired.open_partition(user).tail() < goal:
+        on_images({"Records": [record]}, Context())
+        calls += 1
+    return calls
+
+
+class Context:
+    """As much of Lambda's context as the function uses."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 20_000
+
+
+def watch(user: UserId, goal: int) -> dict[str, int]:
+    """Reads pages and changes until the goal is seen; counts reads, holes and steps back.
+
+    What it finds it checks by itself, from the answers alone: that first pages are consecutive and
+    never older than one seen before, and that changes follow the cursor without a gap.
+    """
+    wired = services()
+    partition = wired.open_partition(user)
+    counts = {"reads": 0, "holes": 0, "back": 0}
+    top = followed = START
+    give_up = time.monotonic() + 120
+    while followed < goal and time.monotonic() < give_up:
+        counts["reads"] += 2
+        try:
+            page = partition.page(50, None, None, wired.clock.deadline(20))
+            changes = partition.changes(followed, 50, wired.clock.deadline(20))
+        except HoleFound:
+            counts["holes"] += 1
+            continue
+        shown = [_cursor_of(image) for image in page.images]
+        tail = page.cursor or START
+        counts["holes"] += shown != list(range(tail, max(tail - 50, 0), -1))
+        counts["back"] += tail < top
+        cursors = [row.cursor for row in changes.rows]
+        counts["holes"] += cursors != list(range(followed + 1, changes.cursor + 1))
+        top, followed = tail, Cursor(changes.cursor)
+    return counts
+
+
+def _cursor_of(image: str) -> int:
+    return int(image.split(",", 1)[0].removeprefix('{"cursor":'))
