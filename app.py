@@ -1,0 +1,108 @@
+"""Image Storage, composed and declared: routes, authorizer, stream trigger. Each is a line."""
+
+import functools
+import os
+from collections.abc import Callable
+from typing import Any, Concatenate
+
+from chalice.app import AuthRequest, AuthResponse, Chalice, DynamoDBEvent, Response
+
+from chalicelib import doorbell
+from chalicelib.api import handlers, public
+from chalicelib.api.answer import Answer
+from chalicelib.api.endpoint import EXPIRES_AT, Path, in_problem_details, respond
+from chalicelib.api.handlers import Call
+from chalicelib.auth import Authenticator
+from chalicelib.bootstrap import Services, build, build_authenticator
+from chalicelib.config import Settings
+from chalicelib.errors import Unauthenticated
+
+AUTHORIZER_TTL = 60
+"""Seconds for which API Gateway may keep an authorizer's answer for a token."""
+
+STREAM_ARN = "arn:aws:dynamodb:us-east-1:000000000000:table/images/stream/by-template"
+"""Stands in for the primary's stream, whose ARN only the deployed stack knows."""
+
+app = Chalice(app_name="image-storage")
+route = functools.partial(app.route, content_types=["*/*"])  # bodies are judged by the handlers
+
+
+@functools.cache
+def services() -> Services:
+    """Composed at the first call, so that importing this module needs no environment."""
+    return build(Settings.from_environ(os.environ))
+
+
+@functools.cache
+def authenticator() -> Authenticator:
+    return build_authenticator(Settings.from_environ(os.environ))
+
+
+def answer(
+    handler: Callable[Concatenate[Call, Path], Answer], *args: Path.args, **path: Path.kwargs
+) -> Response:
+    request: Any = app.current_request
+    return respond(services, request, handler, *args, **path)
+
+
+@app.middleware("http")
+def problem_details(event: Any, get_response: Callable[[Any], Response]) -> Response:
+    return in_problem_details(get_response(event))
+
+
+@app.authorizer(ttl_seconds=AUTHORIZER_TTL)
+def authorize(request: AuthRequest) -> AuthResponse:
+    try:
+        caller = authenticator().caller(request.token)
+    except Unauthenticated:
+        return AuthResponse(routes=[], principal_id="nobody")
+    context = {EXPIRES_AT: str(caller.expires_at)}
+    return AuthResponse(routes=["*"], principal_id=caller.user, context=context)
+
+
+@route("/api/images", methods=["POST"], authorizer=authorize)
+def save_image() -> Response:
+    return answer(handlers.save_image)
+
+
+@route("/api/images", methods=["GET"], authorizer=authorize)
+def list_images() -> Response:
+    return answer(handlers.list_images)
+
+
+@route("/api/images/batch", methods=["POST"], authorizer=authorize)
+def save_images() -> Response:
+    return answer(handlers.save_images)
+
+
+@route("/api/images/changes", methods=["GET"], authorizer=authorize)
+def list_changes() -> Response:
+    return answer(handlers.list_changes)
+
+
+@route("/api/images/sync", methods=["POST"], authorizer=authorize)
+def sync_images() -> Response:
+    return answer(handlers.sync_images)
+
+
+@route("/api/images/{cursor}", methods=["GET"], authorizer=authorize)
+def show_image(cursor: str) -> Response:
+    return answer(handlers.show_image, cursor=cursor)
+
+
+@route("/api/health", methods=["GET"])
+def health() -> Response:
+    return public.health()
+
+
+@route("/api/openapi.json", methods=["GET"])
+def openapi() -> Response:
+    return public.openapi()
+
+
+@app.on_dynamodb_record(STREAM_ARN, batch_size=100, starting_position="TRIM_HORIZON")
+def on_images(event: DynamoDBEvent) -> dict[str, Any]:
+    wired = services()
+    context: Any = event.context
+    seconds = context.get_remaining_time_in_millis() / 1000
+    return doorbell.ring(event.to_dict(), wired.syncer, wired.clock.deadline(seconds * 0.9))

@@ -1,0 +1,1 @@
+"""HTTP: parse, call, render. The only part of `chalicelib` that knows statuses and headers."""

@@ -1,0 +1,93 @@
+"""Between Chalice and the handlers: a Chalice request in, a Chalice response out, never a raise."""
+
+import logging
+import traceback
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec
+
+from chalice.app import Request as ChaliceRequest
+from chalice.app import Response
+
+from chalicelib.api.answer import Answer
+from chalicelib.api.handlers import Call
+from chalicelib.api.problems import problem, problem_of
+from chalicelib.api.request import Request
+from chalicelib.bootstrap import Services
+from chalicelib.entries import UserId
+from chalicelib.errors import ImageStorageError, InvalidInput, Unauthenticated
+
+REQUEST_SECONDS = 20.0
+"""Time for the work of one request: below API Gateway's 29 s, with room to answer."""
+
+EXPIRES_AT = "expiresAt"
+"""The authorizer's context member with the token's end: API Gateway caches the authorizer."""
+
+log = logging.getLogger(__name__)
+
+Path = ParamSpec("Path")
+"""A handler's path parameters."""
+
+
+def respond(
+    services: Callable[[], Services],
+    request: ChaliceRequest,
+    handler: Callable[Concatenate[Call, Path], Answer],
+    *args: Path.args,
+    **path: Path.kwargs,
+) -> Response:
+    """Runs the handler for the caller whom the authorizer found; every error becomes a problem."""
+    try:
+        wired = services()
+        deadline = wired.clock.deadline(REQUEST_SECONDS)
+        call = Call(wired, read(request, wired.clock.now()), deadline)
+        answer = handler(call, *args, **path)
+    except ImageStorageError as error:
+        answer = problem_of(error)
+        if answer.status >= 500:
+            log.error("%s: %s", type(error).__name__, places(error))
+    except Exception as error:  # whatever it is, it is answered as a problem
+        log.error("unexpected %s: %s", type(error).__name__, places(error))
+        answer = problem("internal-error")
+    return response_of(answer)
+
+
+def read(request: ChaliceRequest, now: float) -> Request:
+    """The request as plain values. The caller is the authorizer's word alone."""
+    authorizer = request.context["authorizer"]
+    if float(authorizer[EXPIRES_AT]) <= now:
+        raise Unauthenticated("The token has expired.")
+    query = request.query_params
+    return Request(
+        user=UserId(authorizer["principalId"]),
+        headers=request.headers,
+        query={} if query is None else {name: query.getlist(name) for name in query},
+        body=_body(request),
+    )
+
+
+def _body(request: ChaliceRequest) -> bytes:
+    try:
+        body = request.raw_body
+    except UnicodeEncodeError:
+        raise InvalidInput("invalid-json", "The body is not UTF-8.") from None
+    return body.encode() if isinstance(body, str) else body
+
+
+def response_of(answer: Answer) -> Response:
+    return Response(body=answer.body, status_code=answer.status, headers=dict(answer.headers))
+
+
+def in_problem_details(response: Response) -> Response:
+    """Chalice's own errors (``{"Code": …}``) as problems; any other response as it is."""
+    if not isinstance(response.body, dict) or "Code" not in response.body:
+        return response
+    if response.status_code == 405:
+        allow: Any = response.headers["Allow"]
+        return response_of(problem("method-not-allowed", headers={"Allow": allow}))
+    return response_of(problem("internal-error"))
+
+
+def places(error: BaseException) -> str:
+    """Where the error came from, innermost last. Its message is left out: it may hold payload."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return " > ".join(f"{frame.name}:{frame.lineno}" for frame in frames)

@@ -1,0 +1,135 @@
+"""An HTTP request as plain values, and the strict reading of its parameters and body."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib.entries import MAX_CURSOR, Cursor, UserId
+from chalicelib.errors import BodyTooLarge, FieldError, InvalidInput, UnsupportedMediaType
+
+MAX_BODY = 1024 * 1024
+"""Bytes of a request body."""
+
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 200
+
+JSON_TYPE = re.compile(r'application/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?', re.IGNORECASE)
+WHOLE_NUMBER = re.compile(r"0|[1-9][0-9]{0,15}")
+IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What came over HTTP. Header names are lower-case; `query` has every value of a name."""
+
+    user: UserId
+    headers: Mapping[str, str]
+    query: Mapping[str, Sequence[str]]
+    body: bytes
+
+
+def cursor_of(text: str, name: str, least: int = 1) -> Cursor:
+    """A cursor written as plain ASCII digits; InvalidInput for anything else that int() takes."""
+    if not WHOLE_NUMBER.fullmatch(text) or not least <= int(text) <= MAX_CURSOR:
+        raise invalid_parameter(
+            name, f"Give a whole number from {least} to {MAX_CURSOR} in plain digits."
+        )
+    return Cursor(int(text))
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """The query parameters of one request, each at most once and none that is not known."""
+
+    values: Mapping[str, str]
+
+    @classmethod
+    def of(cls, request: Request, *known: str) -> "Query":
+        for name, given in request.query.items():
+            if name not in known:
+                known_names = ", ".join(known) or "none"
+                raise invalid_parameter(name, f"Leave it out; this route knows: {known_names}.")
+            if len(given) != 1:
+                raise invalid_parameter(name, "Give it once.")
+        return cls({name: given[0] for name, given in request.query.items()})
+
+    def cursor(self, name: str, least: int = 1) -> Cursor | None:
+        text = self.values.get(name)
+        return None if text is None else cursor_of(text, name, least)
+
+    def limit(self) -> int:
+        text = self.values.get("limit", str(DEFAULT_LIMIT))
+        if not WHOLE_NUMBER.fullmatch(text) or not 1 <= int(text) <= MAX_LIMIT:
+            raise invalid_parameter("limit", f"Give a whole number from 1 to {MAX_LIMIT}.")
+        return int(text)
+
+
+def invalid_parameter(name: str, detail: str) -> InvalidInput:
+    errors = [FieldError("parameter", name[:100], detail)]
+    return InvalidInput("invalid-parameter", "A parameter is wrong; see errors.", errors)
+
+
+def idempotency_key(request: Request) -> str | None:
+    key = request.headers.get("idempotency-key")
+    if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):
+        detail = "Give 1 to 255 visible ASCII characters, such as a UUID."
+        errors = [FieldError("header", "Idempotency-Key", detail)]
+        raise InvalidInput("invalid-parameter", "A header is wrong; see errors.", errors)
+    return key
+
+
+def json_body(request: Request) -> Any:
+    """The body as strict JSON (RFC 8259, and RFC 7493: no duplicate names, no lone surrogates).
+
+    Raises `BodyTooLarge`, `UnsupportedMediaType`, or `InvalidInput` ``invalid-json``.
+    """
+    if len(request.body) > MAX_BODY:
+        raise BodyTooLarge
+    if not JSON_TYPE.fullmatch(request.headers.get("content-type", "").strip()):
+        raise UnsupportedMediaType
+    return strict_json(request.body)
+
+
+def strict_json(body: bytes) -> Any:
+    try:
+        text = body.decode()
+        value = json.loads(text, parse_constant=_refuse, object_pairs_hook=_unique_names)
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode()  # fails on a lone surrogate
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput("invalid-json", f"The body is not strict JSON: {_why(error)}") from None
+    return value
+
+
+def _why(error: ValueError | RecursionError) -> str:
+    """The reason without any of the body's content."""
+    match error:
+        case json.JSONDecodeError():
+            return f"{error.msg} at character {error.pos}."
+        case UnicodeDecodeError():
+            return f"it is not UTF-8 at byte {error.start}."
+        case UnicodeEncodeError():
+            return "it has half of a surrogate pair."
+        case RecursionError():
+            return "it is nested too deeply."
+        case NotStrict():
+            return str(error)
+        case _:
+            return "a number is too long."
+
+
+class NotStrict(ValueError):
+    """JSON that Python's parser takes and that the standard does not."""
+
+
+def _refuse(constant: str) -> None:
+    raise NotStrict(f"{constant} is no JSON number.")
+
+
+def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise NotStrict("an object has the same name twice.")
+    return members
