@@ -1,0 +1,59 @@
+"""`python -m local run | token NAME | import …`: what the Makefile calls."""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from local.engine import EngineError
+from local.workspace import Workspace, WorkspaceBusy
+
+
+def main(argv: list[str], environ: Mapping[str, str]) -> int:
+    if argv[:1] == ["import"]:
+        from local.importer import main as import_images
+
+        return import_images(argv[1:], environ)
+    command = _parser().parse_args(argv)
+    data = Path(environ.get("DATA", ".local"))
+    try:
+        if command.name == "run":
+            return _run(data, environ)
+        return _token(data, command.user)
+    except (WorkspaceBusy, EngineError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m local",
+        description="Image Storage on your own machine. Environment: PORT (8000), DATA (.local).",
+    )
+    commands = parser.add_subparsers(dest="name", required=True)
+    commands.add_parser("run", help="serve the API, with its database, until stopped")
+    token = commands.add_parser("token", help="print a development token")
+    token.add_argument("user", help="any name")
+    commands.add_parser("import", help="save images from a file; see: import --help")
+    return parser
+
+
+def _run(data: Path, environ: Mapping[str, str]) -> int:
+    from local.run import run
+
+    port = environ.get("PORT", "8000")
+    if not port.isascii() or not port.isdigit() or not 1 <= int(port) <= 65535:
+        raise ValueError(f"PORT must be a number from 1 to 65535, not {port!r}.")
+    return run(data, int(port))
+
+
+def _token(data: Path, user: str) -> int:
+    from local.issuer import Issuer
+
+    print(Issuer(Workspace(data).folder).token(user, time.time()))
+    return 0
+
+
+sys.exit(main(sys.argv[1:], os.environ))

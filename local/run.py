@@ -1,0 +1,140 @@
+"""`make run`: the database, the stream's pump and the app, all on this machine, in one process."""
+
+import json
+import logging
+import os
+import shlex
+import signal
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+from chalice.local import LambdaContext
+
+from chalicelib.config import Settings, TableNames
+from chalicelib.tables import create_tables
+from local.engine import Engine, cache_dir, ensure_installed
+from local.issuer import AUDIENCE, ISSUER, Issuer
+from local.pump import Checkpoints, Pump
+from local.server import HOST, JWKS_PATH, make_server
+from local.workspace import Workspace, write_atomically
+
+STREAM_FUNCTION_MS = 60_000
+
+
+def app_variables(port: int) -> dict[str, str]:
+    """The app's own settings on a laptop."""
+    return {
+        "PRIMARY_TABLE": "images",
+        "PARTITION_TABLE": "partition",
+        "IDEMPOTENCY_TABLE": "idempotency",
+        "OIDC_ISSUER": ISSUER,
+        "OIDC_AUDIENCE": AUDIENCE,
+        "OIDC_JWKS_URL": f"http://{HOST}:{port}{JWKS_PATH}",
+    }
+
+
+def run(data: Path, port: int) -> int:
+    """Serves until SIGINT, SIGTERM or SIGHUP; ends all that it started. Answers the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    logging.getLogger("botocore").setLevel(logging.WARNING)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: stop.set())
+    workspace = Workspace(data)
+    with workspace.locked():
+        return _serve(workspace, port, stop)
+
+
+def _serve(workspace: Workspace, port: int, stop: threading.Event) -> int:
+    from app import app
+
+    issuer = Issuer(workspace.folder)
+    try:
+        server = make_server(app, port, issuer.jwks())
+    except OSError as error:
+        say(f"Port {port}: {error.strerror}. Choose another: make run PORT={port + 1}")
+        return 1
+    installed = ensure_installed(cache_dir(os.environ), say)
+    say("Starting DynamoDB Local …")
+    with Engine.start(workspace.folder / "dynamodb", workspace.credentials(), installed) as engine:
+        variables = engine.environ(os.environ) | app_variables(port)
+        os.environ.clear()
+        os.environ.update(variables)
+        write_atomically(workspace.folder / "env", _exports(os.environ))
+        names = Settings.from_environ(os.environ).tables
+        create_tables(names)
+        threads = [
+            threading.Thread(target=_pump(workspace, names, stop).run, name="pump"),
+            threading.Thread(target=server.server.serve_forever, name="server"),
+        ]
+        for thread in threads:
+            thread.start()
+        _greet(workspace, port, issuer.token("alice", time.time()))
+        code = _wait(engine, stop)
+        stop.set()
+        server.shutdown()
+        for thread in threads:
+            thread.join()
+    server.server.server_close()
+    say("Stopped.")
+    return code
+
+
+def _pump(workspace: Workspace, names: TableNames, stop: threading.Event) -> Pump:
+    session = botocore.session.get_session()
+    tables: Any = session.create_client("dynamodb")
+    stream_arn = tables.describe_table(TableName=names.primary)["Table"]["LatestStreamArn"]
+    return Pump(
+        streams=session.create_client("dynamodbstreams"),
+        stream_arn=stream_arn,
+        function=_stream_function,
+        checkpoints=Checkpoints(workspace.folder / "stream-checkpoint.json", stream_arn),
+        dead_letters=workspace.folder / "dead-letters.jsonl",
+        stop=stop,
+    )
+
+
+def _stream_function(event: dict[str, Any]) -> Mapping[str, Any]:
+    """The very function that Lambda would call."""
+    from app import on_images
+
+    context = LambdaContext("on_images", memory_size=256, max_runtime_ms=STREAM_FUNCTION_MS)
+    answer: Mapping[str, Any] = on_images(event, context)
+    return answer
+
+
+def _wait(engine: Engine, stop: threading.Event) -> int:
+    while not stop.wait(0.2):
+        if engine.process.poll() is not None:
+            say(f"The database has stopped; see {engine.folder / 'engine.log'}. Run this again.")
+            return 1
+    return 0
+
+
+def _exports(environ: Mapping[str, str]) -> bytes:
+    """Shell lines for a plain `chalice local` beside this server."""
+    names = sorted(name for name in environ if name.startswith("AWS_") or name in app_variables(0))
+    return "".join(f"export {name}={shlex.quote(environ[name])}\n" for name in names).encode()
+
+
+def _greet(workspace: Workspace, port: int, token: str) -> None:
+    url = f"http://{HOST}:{port}"
+    image = json.dumps({"prompt": "a red fox", "imageUrl": "https://images.example/fox.png"})
+    say(
+        f"\nImage Storage is at {url}  (data in {workspace.folder}; Ctrl-C stops it)\n\n"
+        f"Save an image as alice, then list her images:\n\n"
+        f"TOKEN={token}\n"
+        f'curl {url}/api/images -H "Authorization: Bearer $TOKEN" '
+        f"-H 'Content-Type: application/json' -d '{image}'\n"
+        f'curl {url}/api/images -H "Authorization: Bearer $TOKEN"\n\n'
+        f"A token for anyone: make -s token USER=bob\n"
+    )
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,167 @@
+"""Chalice's local server, made to answer as the deployed API does.
+
+What API Gateway would answer by itself comes from the same table as in the deployed stack; the
+development issuer's keys are served beside the app; the log holds routes and never what was sent.
+"""
+
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any, BinaryIO
+
+from chalice.app import Chalice
+from chalice.config import Config
+from chalice.local import (
+    ChaliceRequestHandler,
+    ForbiddenError,
+    LocalChalice,
+    LocalDevServer,
+    NotAuthorizedError,
+    RouteMatcher,
+    ThreadedHTTPServer,
+)
+
+from chalicelib.api.answer import Answer, json_answer
+from chalicelib.api.gateway import GATEWAY_RESPONSES
+from chalicelib.api.problems import problem
+from chalicelib.api.request import MAX_BODY
+
+HOST = "127.0.0.1"
+JWKS_PATH = "/.well-known/jwks.json"
+
+log = logging.getLogger(__name__)
+
+
+class Server(ThreadedHTTPServer):
+    request_queue_size = 128
+
+
+class Handler(ChaliceRequestHandler):
+    # Without these, each answer waits for the client's delayed acknowledgement, some 40 ms.
+    disable_nagle_algorithm = True
+    wbufsize = -1
+
+    def __init__(self, *args: Any, jwks: bytes, **app: Any) -> None:
+        self._jwks = jwks
+        self._routes = RouteMatcher(list(app["app_object"].routes))
+        super().__init__(*args, **app)  # serves the connection, so it comes last
+
+    def _generic_handle(self) -> None:
+        began = time.monotonic()
+        route = self._route()
+        answer = self._answer(route)
+        self._send(answer)
+        took = (time.monotonic() - began) * 1000
+        log.info("%s %s %d %.0f ms", self.command, route or "(no route)", answer.status, took)
+
+    do_TRACE = do_CONNECT = _generic_handle  # noqa: N815 - http.server's names
+    do_GET = do_PUT = do_POST = do_DELETE = _generic_handle  # noqa: N815
+    do_HEAD = do_PATCH = do_OPTIONS = _generic_handle  # noqa: N815
+
+    def _route(self) -> str | None:
+        """The route's pattern, which is all that may be logged of a path."""
+        if self.path == JWKS_PATH:
+            return JWKS_PATH
+        try:
+            return str(self._routes.match_route(self.path).route)
+        except ValueError:
+            return None
+
+    def _answer(self, route: str | None) -> Answer:
+        try:
+            body = read_body(self.headers, self.rfile)
+        except BodyRefused as refused:
+            self.close_connection = True  # the rest of the body was not read
+            return problem(refused.code)
+        if route is None:
+            return gateway_response("MISSING_AUTHENTICATION_TOKEN")
+        if route == JWKS_PATH:
+            return json_answer(self._jwks.decode())
+        return self._gateway(body)
+
+    def _gateway(self, body: bytes) -> Answer:
+        try:
+            response = self.local_gateway.handle_request(
+                method=self.command, path=self.path, headers=dict(self.headers), body=body
+            )
+        except NotAuthorizedError:
+            return gateway_response("UNAUTHORIZED")
+        except ForbiddenError:
+            return gateway_response("ACCESS_DENIED")
+        except Exception as error:  # the handlers never raise: it was the authorizer
+            log.error("authorizer: %s", type(error).__name__)
+            return gateway_response("AUTHORIZER_FAILURE")
+        return Answer(response["statusCode"], response["body"] or "", response["headers"])
+
+    def _send(self, answer: Answer) -> None:
+        body = answer.body.encode()
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        if answer.status != 304:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD" and answer.status != 304:
+            self.wfile.write(body)
+
+    def send_error(self, *_args: Any, **_more: Any) -> None:
+        """What Python's server cannot read as HTTP at all."""
+        self.close_connection = True
+        self._send(gateway_response("DEFAULT_4XX"))
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        """Nothing: the standard lines hold paths and queries, where anything may stand."""
+
+
+class BodyRefused(Exception):
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def read_body(headers: Mapping[str, str], stream: BinaryIO) -> bytes:
+    """The request's body, whether sent with its length or in chunks (RFC 9112, section 7.1)."""
+    if "transfer-encoding" in headers:
+        return _read_chunks(stream)
+    length = _number(headers.get("content-length", "0"), 10)
+    return _read(stream, length)
+
+
+def _read_chunks(stream: BinaryIO) -> bytes:
+    body = b""
+    while size := _number(stream.readline(100).split(b";")[0].strip().decode("latin-1"), 16):
+        body += _read(stream, size, already=len(body))
+        stream.readline(3)
+    while stream.readline(65536).strip():
+        pass  # trailers
+    return body
+
+
+def _read(stream: BinaryIO, length: int, already: int = 0) -> bytes:
+    if already + length > MAX_BODY:
+        raise BodyRefused("body-too-large")
+    return stream.read(length)
+
+
+def _number(text: str, base: int) -> int:
+    if not text.isalnum() or not text.isascii():
+        raise BodyRefused("bad-request")
+    try:
+        return int(text, base)
+    except ValueError:
+        raise BodyRefused("bad-request") from None
+
+
+def gateway_response(kind: str) -> Answer:
+    return problem(GATEWAY_RESPONSES[kind])
+
+
+def make_server(app: Chalice, port: int, jwks: bytes) -> LocalDevServer:
+    """A threaded server for the app, bound to loopback; OSError when the port is taken."""
+    app.__class__ = LocalChalice  # keeps each thread's request apart
+    config = Config.create(app_name=app.app_name, chalice_app=app)
+
+    def handler(*args: Any, **kwargs: Any) -> Handler:
+        return Handler(*args, jwks=jwks, **kwargs)
+
+    return LocalDevServer(app, config, HOST, port, handler_cls=handler, server_cls=Server)

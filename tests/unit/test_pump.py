@@ -1,0 +1,247 @@
+"""The pump: what Lambda's event source would do, over a stream made by hand."""
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from chalicelib.timing import Clock
+from local.pump import MAX_RETRIES, Checkpoints, Pump, delivered, lambda_event
+
+ARN = "arn:aws:dynamodb:ddblocal:000000000000:table/images/stream/1"
+
+
+class NoWait(threading.Event):
+    """An event whose waits take no time."""
+
+    def wait(self, timeout: float | None = None) -> bool:  # noqa: ARG002
+        return self.is_set()
+
+
+class Trimmed(Exception):
+    pass
+
+
+@dataclass
+class Streams:
+    """A dynamodbstreams client over lists. An iterator is ``shard:position``."""
+
+    shards: dict[str, list[Mapping[str, Any]]]
+    parents: dict[str, str] = field(default_factory=dict)
+    closed: set[str] = field(default_factory=set)
+    errors: list[Exception] = field(default_factory=list)
+
+    class exceptions:  # noqa: N801 - the name that boto clients have
+        TrimmedDataAccessException = Trimmed
+
+    def describe_stream(self, StreamArn: str, **_start: str) -> Any:  # noqa: N803
+        assert StreamArn == ARN
+        shards = [
+            {"ShardId": name} | ({"ParentShardId": parent} if parent else {})
+            for name in self.shards
+            for parent in [self.parents.get(name)]
+        ]
+        return {"StreamDescription": {"Shards": shards}}
+
+    def get_shard_iterator(self, ShardId: str, ShardIteratorType: str, **more: str) -> Any:  # noqa: N803
+        numbers = [record["dynamodb"]["SequenceNumber"] for record in self.shards[ShardId]]
+        position = 0
+        if ShardIteratorType == "AFTER_SEQUENCE_NUMBER":
+            if more["SequenceNumber"] not in numbers:
+                raise Trimmed
+            position = numbers.index(more["SequenceNumber"]) + 1
+        return {"ShardIterator": f"{ShardId}:{position}"}
+
+    def get_records(self, ShardIterator: str, Limit: int) -> Any:  # noqa: N803
+        if self.errors:
+            raise self.errors.pop()
+        shard, start = ShardIterator.split(":")
+        records = self.shards[shard][int(start) : int(start) + Limit]
+        end = int(start) + len(records)
+        if shard in self.closed and end == len(self.shards[shard]):
+            return {"Records": records}
+        return {"Records": records, "NextShardIterator": f"{shard}:{end}"}
+
+
+def record(number: int, name: str = "INSERT", user: str = "u") -> dict[str, Any]:
+    return {
+        "eventName": name,
+        "dynamodb": {
+            "ApproximateCreationDateTime": datetime(2026, 1, 1, tzinfo=UTC),
+            "Keys": {"user_id": {"S": user}, "cursor": {"N": str(number)}},
+            "SequenceNumber": str(number),
+        },
+    }
+
+
+def numbers_of(event: Mapping[str, Any]) -> list[int]:
+    return [int(record["dynamodb"]["SequenceNumber"]) for record in event["Records"]]
+
+
+@dataclass
+class Bench:
+    """A pump over `streams`, run until the stream is idle or `enough` says so."""
+
+    streams: Streams
+    folder: Path
+    answers: Callable[[dict[str, Any]], Mapping[str, Any]] = lambda _event: {}
+    events: list[list[int]] = field(default_factory=list)
+
+    @property
+    def checkpoints(self) -> Checkpoints:
+        return Checkpoints(self.folder / "checkpoint.json", ARN)
+
+    def run(self, idle: int = 3) -> None:
+        stop = NoWait()
+        rounds = iter(range(1000))
+        seen = [0]
+
+        def tick() -> float:
+            """Each look at the clock is a step; stops after some without an event."""
+            step = next(rounds)
+            if step - seen[0] > idle * 2:
+                stop.set()
+            return 0.0
+
+        def function(event: dict[str, Any]) -> Mapping[str, Any]:
+            json.dumps(event)  # Lambda's events are JSON
+            self.events.append(numbers_of(event))
+            return self.answers(event)
+
+        pump = Pump(
+            self.streams,
+            ARN,
+            function,
+            self.checkpoints,
+            self.folder / "dead-letters.jsonl",
+            stop,
+            replace(Clock(), monotonic=tick),
+        )
+        pump.run()
+
+
+def failures(*numbers: int) -> dict[str, Any]:
+    return {"batchItemFailures": [{"itemIdentifier": str(number)} for number in numbers]}
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(Streams({"s": [record(1), record(2), record(3)]}), tmp_path)
+
+
+def test_delivers_in_order_and_goes_on_after_a_restart(bench: Bench) -> None:
+    """What was delivered is not delivered again by the next run; what came since is."""
+    bench.run()
+    bench.streams.shards["s"].append(record(4))
+    bench.run()
+    assert bench.events == [[1, 2, 3], [4]]
+
+
+def test_only_inserts_are_delivered(bench: Bench) -> None:
+    """The event source's filter: what is no insert never reaches the function."""
+    bench.streams.shards["s"] = [record(1, "MODIFY"), record(2), record(3, "REMOVE")]
+    bench.run()
+    assert bench.events == [[2]]
+
+
+def test_a_batch_of_other_records_alone_is_passed_over(bench: Bench) -> None:
+    """Filtered records move the checkpoint too."""
+    bench.streams.shards["s"] = [record(1, "MODIFY")]
+    bench.run()
+    assert bench.events == []
+    assert bench.checkpoints.get("s") == "1"
+
+
+def test_delivers_again_from_the_lowest_failure(bench: Bench) -> None:
+    """A reported record and all behind it come again; those before it do not."""
+    answers = iter([failures(3, 2), {}])
+    bench.answers = lambda _event: next(answers)
+    bench.run()
+    assert bench.events == [[1, 2, 3], [2, 3]]
+
+
+@pytest.mark.parametrize("answer", [failures(99), {"batchItemFailures": [{"itemIdentifier": ""}]}])
+def test_an_unknown_failure_fails_the_whole_batch(bench: Bench, answer: Mapping[str, Any]) -> None:
+    """As Lambda has it, an identifier that is not of the batch fails all of it."""
+    answers = iter([answer, {}])
+    bench.answers = lambda _event: next(answers)
+    bench.run()
+    assert bench.events == [[1, 2, 3], [1, 2, 3]]
+
+
+def test_a_raising_function_fails_its_batch(bench: Bench) -> None:
+    """An error of the function loses nothing."""
+    answers = iter([True, False])
+
+    def answer(_event: dict[str, Any]) -> Mapping[str, Any]:
+        if next(answers):
+            raise RuntimeError
+        return {}
+
+    bench.answers = answer
+    bench.run()
+    assert bench.events == [[1, 2, 3], [1, 2, 3]]
+
+
+def test_a_record_that_always_fails_is_given_up_and_kept(bench: Bench) -> None:
+    """After its retries a poisoned record goes to the dead letters, and the stream goes on."""
+    bench.answers = lambda event: failures(2) if 2 in numbers_of(event) else {}
+    bench.run()
+    assert bench.events == [[1, 2, 3]] + [[2, 3]] * MAX_RETRIES + [[3]]
+    (letter,) = (bench.folder / "dead-letters.jsonl").read_text().splitlines()
+    assert json.loads(letter)["sequenceNumber"] == "2"
+    assert bench.checkpoints.get("s") == "3"
+
+
+def test_children_wait_for_their_parents(bench: Bench) -> None:
+    """A shard that split is read to its end before its children."""
+    bench.streams = Streams(
+        {"child": [record(3)], "parent": [record(1), record(2)]},
+        parents={"child": "parent", "parent": "trimmed long ago"},
+        closed={"parent"},
+    )
+    bench.run()
+    assert bench.events == [[1, 2], [3]]
+
+
+def test_a_trimmed_checkpoint_begins_at_the_oldest_record(bench: Bench) -> None:
+    """When the records at the checkpoint are gone, reading goes on with what there is."""
+    bench.checkpoints.put("s", "0")
+    bench.run()
+    assert bench.events == [[1, 2, 3]]
+
+
+def test_an_expired_iterator_is_made_anew(bench: Bench) -> None:
+    """An error of the stream is no end: the pump looks at the stream again and goes on."""
+    expired: Any = {"Error": {"Code": "ExpiredIteratorException", "Message": ""}}
+    bench.streams.errors = [ClientError(expired, "GetRecords")]
+    bench.run()
+    assert bench.events == [[1, 2, 3]]
+
+
+def test_another_streams_checkpoint_is_not_used(bench: Bench) -> None:
+    """The numbers of a stream mean nothing for the stream of tables made anew."""
+    Checkpoints(bench.folder / "checkpoint.json", ARN + "-old").put("s", "2")
+    bench.run()
+    assert bench.events == [[1, 2, 3]]
+
+
+def test_the_event_has_lambdas_shape() -> None:
+    """Records carry their source and a number for a time, as Lambda's JSON does."""
+    (found,) = lambda_event([record(1)], ARN)["Records"]
+    assert found["eventSourceARN"] == ARN
+    assert found["dynamodb"]["ApproximateCreationDateTime"] == 1767225600.0
+
+
+def test_nothing_failed_is_all_done() -> None:
+    """An answer without failures, or an empty one, settles the batch."""
+    records = [record(1), record(2)]
+    answers: list[dict[str, Any]] = [{}, {"batchItemFailures": []}]
+    for answer in answers:
+        assert delivered(records, answer).left == []
