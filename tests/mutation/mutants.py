@@ -1,0 +1,213 @@
+"""Breakages of the product that the tests must notice. Each replaces one piece of its code."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """`old`, which stands exactly once in `file`, becomes `new`; then some of `tests` must fail."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: str
+
+
+PRIMARY = "tests/contract/test_primary.py"
+SYNC = "tests/contract/test_sync.py"
+PARTITION = "tests/contract/test_partition.py"
+WIRE = "tests/contract/test_wire.py"
+
+MUTANTS = [
+    # Append
+    Mutant(
+        "put-without-its-condition",
+        "chalicelib/log.py",
+        '            "ConditionExpression": NOTHING_THERE,\n',
+        "",
+        f"{PRIMARY} -k only_where_nothing_is",
+    ),
+    Mutant(
+        "put-without-its-condition-races",
+        "chalicelib/log.py",
+        '            "ConditionExpression": NOTHING_THERE,\n',
+        "",
+        "tests/race -k eight_writers",
+    ),
+    Mutant(
+        "own-idem-not-recognised",
+        "chalicelib/primary.py",
+        "            if verdict is Verdict.COMMITTED:\n",
+        "            if verdict is None:\n",
+        f"{PRIMARY} -k lost_reply",
+    ),
+    Mutant(
+        "unknown-outcome-retried-at-the-next-cursor",
+        "chalicelib/primary.py",
+        "                unknown = True\n",
+        "                unknown, tail = True, None\n",
+        f"{PRIMARY} -k same_cursor",
+    ),
+    Mutant(
+        "own-idem-in-part-of-a-batch-taken-for-success",
+        "chalicelib/primary.py",
+        "    if all(found == idem for found in idems):\n",
+        "    if any(found == idem for found in idems):\n",
+        "tests/unit/test_primary_rules.py",
+    ),
+    Mutant(
+        "conflict-taken-for-anothers-entry",
+        "chalicelib/primary.py",
+        "    if any(found not in (None, idem) for found in idems):\n",
+        "    if any(found != idem for found in idems):\n",
+        "tests/unit/test_primary_rules.py",
+    ),
+    Mutant(
+        "tail-overestimated",
+        "chalicelib/primary.py",
+        "        return Tail(entry.cursor, entry.count)\n",
+        "        return Tail(Cursor(entry.cursor + 1), entry.count)\n",
+        f"{PRIMARY} -k count_up",
+    ),
+    Mutant(
+        "markers-expiry-ignored",
+        "chalicelib/idempotency.py",
+        'f"{NO_MARKER} OR {EXPIRED}"',
+        'f"{NO_MARKER} OR ({EXPIRED} AND {NO_MARKER})"',
+        f"{PRIMARY} -k lifetime",
+    ),
+    Mutant(
+        "marker-overwritten",
+        "chalicelib/idempotency.py",
+        'f"{NO_MARKER} OR {EXPIRED}"',
+        'f"{NO_MARKER} OR {EXPIRED} OR expires_at > :now"',
+        f"{PRIMARY} -k Idempotency",
+    ),
+    # Sync
+    Mutant(
+        "sync-by-batch-write-item",
+        "chalicelib/partition.py",
+        "            self._log.put_new([row_to_item(self._user, row) for row in rows])\n",
+        "            engine = getattr(self._dynamo, 'inner', self._dynamo)\n"
+        "            puts = [{'PutRequest': {'Item': row_to_item(self._user, r)}} for r in rows]\n"
+        "            hook = getattr(self._dynamo, 'before', None)\n"
+        "            hook and hook('transact_write_items', {})\n"
+        "            for i in range(0, len(puts), 25):\n"
+        "                chunk = {self._log.table: puts[i : i + 25]}\n"
+        "                engine.client.batch_write_item(RequestItems=chunk)\n",
+        f"{SYNC} -k brings_back",
+    ),
+    Mutant(
+        "sync-without-the-tail-read",
+        "chalicelib/sync.py",
+        "            tail = partition.tail()\n",
+        "            tail = Cursor(0)\n",
+        f"{SYNC} -k one_image_then_more",
+    ),
+    Mutant(
+        "sync-copies-over-a-gap",
+        "chalicelib/primary.py",
+        "            length = leading_run((entry.cursor for entry in entries), cursor)\n",
+        "            length = len(entries)\n",
+        f"{SYNC} -k gap",
+    ),
+    Mutant(
+        "sync-shows-a-deletion-before-its-stub",
+        "chalicelib/sync.py",
+        "            for cursor in chunk.erase:\n"
+        "                partition.erase(cursor, deadline)\n",
+        "",
+        f"{SYNC} -k only_after",
+    ),
+    Mutant(
+        "sync-always-says-up-to-date",
+        "chalicelib/sync.py",
+        "up_to_date=is_all)",
+        "up_to_date=True)",
+        f"{SYNC} -k chunks",
+    ),
+    # Reads
+    Mutant(
+        "page-without-contiguity",
+        "chalicelib/partition.py",
+        "    return top_fits and end_fits and is_consecutive(cursors, -1)\n",
+        "    return top_fits and end_fits\n",
+        f"{PARTITION} -k hole",
+    ),
+    Mutant(
+        "page-without-contiguity-at-the-top",
+        "chalicelib/partition.py",
+        "    return top_fits and end_fits and is_consecutive(cursors, -1)\n",
+        "    return end_fits and is_consecutive(cursors, -1)\n",
+        f"{PARTITION} -k missing_top",
+    ),
+    Mutant(
+        "page-without-contiguity-at-the-bottom",
+        "chalicelib/partition.py",
+        "    return top_fits and end_fits and is_consecutive(cursors, -1)\n",
+        "    return top_fits and is_consecutive(cursors, -1)\n",
+        "tests/unit/test_runs.py",
+    ),
+    Mutant(
+        "changes-without-contiguity",
+        "chalicelib/partition.py",
+        "cursors[0] == after + 1 and is_consecutive(cursors, 1)",
+        "cursors[0] == after + 1",
+        f"{PARTITION} -k hole",
+    ),
+    Mutant(
+        "changes-without-contiguity-at-the-start",
+        "chalicelib/partition.py",
+        "cursors[0] == after + 1 and is_consecutive(cursors, 1)",
+        "is_consecutive(cursors, 1)",
+        f"{PARTITION} -k hole",
+    ),
+    Mutant(
+        "inconsistent-reads",
+        "chalicelib/log.py",
+        "            ConsistentRead=True,\n",
+        "            ConsistentRead=False,\n",
+        f"{PARTITION} -k consistent",
+    ),
+    Mutant(
+        "reads-from-the-primary",
+        "chalicelib/bootstrap.py",
+        "        return Partition(dynamo, settings.tables.partition, user, reads)\n",
+        "        return Partition(dynamo, settings.tables.primary, user, reads)\n",
+        f"{WIRE} -k callers_partition",
+    ),
+    # Isolation and authentication
+    Mutant(
+        "user-taken-from-the-body",
+        "chalicelib/api/handlers.py",
+        "    payload = image_of(json_body(call.request))\n",
+        "    body = json_body(call.request)\n"
+        "    named = body.pop('user', call.request.user)\n"
+        "    payload = image_of(body)\n"
+        "    call = replace(call, request=replace(call.request, user=named))\n",
+        f"{WIRE} -k authorizers_word",
+    ),
+    Mutant(
+        "expired-token-served-from-the-authorizers-cache",
+        "chalicelib/api/endpoint.py",
+        "    if float(authorizer[EXPIRES_AT]) <= now:\n",
+        "    if float(authorizer[EXPIRES_AT]) <= 0:\n",
+        f"{WIRE} -k expired",
+    ),
+    # The stream
+    Mutant(
+        "failures-of-a-batch-not-reported",
+        "chalicelib/doorbell.py",
+        "        if not _synced(user, syncer, deadline)\n",
+        "        if _synced(user, syncer, deadline) is None\n",
+        "tests/unit/test_doorbell.py",
+    ),
+    Mutant(
+        "pump-forgets-where-it-was",
+        "local/pump.py",
+        '        if after is not None:\n            start = {"ShardIteratorType": "AFTER',
+        '        if after is None:\n            start = {"ShardIteratorType": "AFTER',
+        "tests/unit/test_pump.py -k restart",
+    ),
+]
