@@ -34,6 +34,7 @@ from jwt import InvalidAlgorithmError, PyJWK, PyJWS, PyJWTError
 
 from chalicelib.entries import UserId
 from chalicelib.errors import ConfigError, KeysUnavailable, Unauthenticated
+from chalicelib.oidc import HTTPS, JWKS_URL_RULE, LOOPBACK_HTTP, Oidc
 
 # The algorithms, by the kind of key that each belongs to: RFC 7518 section 3.1, RFC 8037 section 3.
 RSA_ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
@@ -71,12 +72,6 @@ MAX_JWKS = 512 * 1024
 
 # RFC 6750 section 2.1, where the token is a signed JWT in the compact form of RFC 7515.
 _BEARER = re.compile(r"bearer +([\w-]+\.[\w-]+\.[\w-]+)", re.ASCII | re.IGNORECASE)
-_HTTPS = re.compile(r"https://[\w.-]+(:\d+)?(/\S*)?", re.ASCII)
-_LOOPBACK_HTTP = re.compile(r"http://(127\.0\.0\.1|\[::1\]|localhost)(:\d+)?(/\S*)?", re.ASCII)
-_JWKS_URL_RULE = (
-    "OIDC_JWKS_URL must be an https URL; only on a developer's own machine may it be http, and "
-    "only to 127.0.0.1 or localhost."
-)
 _log = logging.getLogger(__name__)
 
 PublicKey = RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey
@@ -86,36 +81,10 @@ def user_id(issuer: str, subject: str) -> UserId:
     """The user's key: 43 characters of base64url, the SHA-256 of ``issuer|subject``.
 
     It is what tables and logs hold in place of the subject, which may be an e-mail address. An
-    issuer has no ``|`` (see `Oidc`), so no two users share a key.
+    issuer has no ``|`` (see `chalicelib.oidc`), so no two users share a key.
     """
     digest = hashlib.sha256(f"{issuer}|{subject}".encode(errors="surrogatepass")).digest()
     return UserId(base64.urlsafe_b64encode(digest).rstrip(b"=").decode())
-
-
-@dataclass(frozen=True, slots=True)
-class Oidc:
-    """The one issuer whose tokens are accepted; `issuer` and `audience` are compared exactly.
-
-    ConfigError unless the issuer and its JWKS URL (where it publishes its keys) are https URLs, as
-    OpenID Connect Discovery 1.0 section 3 has it. One exception: where nothing is `deployed`, on a
-    developer's own machine, the keys may come by http from that machine itself, and the issuer may
-    have any name. The development issuer needs both, so no configuration enables it elsewhere.
-    """
-
-    issuer: str
-    audience: str
-    jwks_url: str
-    deployed: bool = True
-
-    def __post_init__(self) -> None:
-        if not self.issuer or not self.audience:
-            raise ConfigError("OIDC_ISSUER and OIDC_AUDIENCE must not be empty.")
-        if "|" in self.issuer:
-            raise ConfigError("OIDC_ISSUER must not contain '|'.")
-        secure = _HTTPS.fullmatch(self.issuer) and _HTTPS.fullmatch(self.jwks_url)
-        local = not self.deployed and _LOOPBACK_HTTP.fullmatch(self.jwks_url)
-        if not (secure or local):
-            raise ConfigError(f"OIDC_ISSUER must be an https URL. {_JWKS_URL_RULE}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +155,8 @@ def kid_of(token: str) -> str | None:
         raise Unauthenticated("The token's header cannot be read.") from None
     if "crit" in header:
         raise Unauthenticated("The token's header asks for an extension (crit).")
+    if str(header.get("typ", "")).lower() == "logout+jwt":
+        raise Unauthenticated("A logout token signs nobody in.")
     kid: str | None = header.get("kid")
     return kid
 
@@ -355,8 +326,8 @@ def fetch_jwks(url: str, timeout: float = FETCH_TIMEOUT) -> bytes:
     Redirects are errors, since they could lead to an address that nobody configured. `timeout` is
     in seconds, for connecting and for each read.
     """
-    if not (_HTTPS.fullmatch(url) or _LOOPBACK_HTTP.fullmatch(url)):
-        raise ConfigError(_JWKS_URL_RULE)
+    if not (HTTPS.fullmatch(url) or LOOPBACK_HTTP.fullmatch(url)):
+        raise ConfigError(JWKS_URL_RULE)
     try:
         with _opener(url).open(url, timeout=timeout) as response:
             document: bytes = response.read(MAX_JWKS + 1)
@@ -375,7 +346,7 @@ def _opener(url: str) -> OpenerDirector:
     opener = OpenerDirector()
     # Some issuers' firewalls turn urllib's own name away.
     opener.addheaders = [("User-Agent", "image-storage"), ("Accept", "application/json")]
-    local = _LOOPBACK_HTTP.fullmatch(url)
+    local = LOOPBACK_HTTP.fullmatch(url)
     handlers: list[BaseHandler] = [HTTPErrorProcessor(), HTTPDefaultErrorHandler()]
     handlers += [HTTPHandler()] if local else [HTTPSHandler(), ProxyHandler()]
     for handler in handlers:

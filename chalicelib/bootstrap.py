@@ -60,5 +60,6 @@ def build(
 
 def build_authenticator(settings: Settings) -> Authenticator:
     """Wires the authorizer to the issuer's published keys."""
-    keys = JwksKeys(settings.oidc.jwks_url, fetch_jwks, time.monotonic)
+    # Not the monotonic clock: it may stand still while a function's instance is suspended.
+    keys = JwksKeys(settings.oidc.jwks_url, fetch_jwks, time.time)
     return Authenticator(settings.oidc, keys, time.time)

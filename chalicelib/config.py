@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from chalicelib.auth import Oidc
 from chalicelib.errors import ConfigError
+from chalicelib.oidc import Oidc
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from chalicelib.auth import Oidc
+from chalicelib.oidc import Oidc
 from chalicelib.bootstrap import Services, build
 from chalicelib.config import Settings, TableNames
 from chalicelib.dynamo import Dynamo

@@ -195,6 +195,37 @@ MUTANTS = [
         "    if float(authorizer[EXPIRES_AT]) <= 0:\n",
         f"{WIRE} -k expired",
     ),
+    Mutant(
+        "hs256-accepted-with-the-public-key",
+        "chalicelib/auth.py",
+        "        payload: bytes = PyJWS().decode(",
+        "        import hmac\n"
+        "        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat\n"
+        "        form = Encoding.PEM, PublicFormat.SubjectPublicKeyInfo\n"
+        "        signed, _, mac = token.rpartition('.')\n"
+        "        secret = key.public_key.public_bytes(*form)\n"
+        "        ours = hmac.digest(secret, signed.encode(), 'sha256')\n"
+        "        if base64.urlsafe_b64encode(ours).decode().rstrip('=') == mac:\n"
+        "            return base64.urlsafe_b64decode(signed.split('.')[1] + '==')\n"
+        "        payload: bytes = PyJWS().decode(",
+        "tests/unit/test_auth.py -k hmac_with_the_public_key",
+    ),
+    Mutant(
+        "keys-that-a-token-brings-along",
+        "chalicelib/auth.py",
+        "        key = self._keys.find(kid_of(token))\n",
+        "        header = PyJWS().get_unverified_header(token)\n"
+        "        brought = signing_key(header.get('jwk'))\n"
+        "        key = brought or self._keys.find(kid_of(token))\n",
+        "tests/unit/test_auth.py",
+    ),
+    Mutant(
+        "audience-not-checked",
+        "chalicelib/auth.py",
+        "    if not _is_meant_for(oidc.audience, claims):\n",
+        "    if not oidc.audience:\n",
+        "tests/unit/test_auth.py",
+    ),
     # The stream
     Mutant(
         "failures-of-a-batch-not-reported",

@@ -34,8 +34,9 @@ from hypothesis import strategies as st
 from jwt.algorithms import get_default_algorithms
 
 from chalicelib import auth
-from chalicelib.auth import Authenticator, Caller, JwksKeys, Oidc, fetch_jwks, user_id
+from chalicelib.auth import Authenticator, Caller, JwksKeys, fetch_jwks, user_id
 from chalicelib.errors import ConfigError, KeysUnavailable, Unauthenticated
+from chalicelib.oidc import Oidc
 
 NOW = 1_800_000_000
 ISSUER = "https://issuer.example/tenant"
@@ -318,6 +319,7 @@ def test_wrong_claims_are_refused(claims: Json, reason: str) -> None:
         pytest.param({"crit": ["b64"], "b64": True}, CRITICAL, id="crit that PyJWT supports"),
         pytest.param({"crit": ["exp"], "exp": 1}, BAD_HEADER, id="crit that nobody supports"),
         pytest.param({"crit": []}, BAD_HEADER, id="empty crit"),
+        pytest.param({"typ": "logout+jwt"}, "A logout token signs nobody in.", id="logout token"),
         pytest.param({"b64": False}, BAD_HEADER, id="detached payload"),
         pytest.param({"kid": "nobody"}, UNKNOWN_KEY, id="unknown kid"),
         pytest.param({"kid": ABSENT}, UNKNOWN_KEY, id="no kid, several keys"),
