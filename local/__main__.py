@@ -17,7 +17,7 @@ def main(argv: list[str], environ: Mapping[str, str]) -> int:
 
         return import_images(argv[1:], environ)
     command = _parser().parse_args(argv)
-    data = Path(environ.get("DATA", ".local"))
+    data = Path(environ.get("DATA") or ".local")
     try:
         if command.name == "run":
             return _run(data, environ)
@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
 def _run(data: Path, environ: Mapping[str, str]) -> int:
     from local.run import run
 
-    port = environ.get("PORT", "8000")
+    port = environ.get("PORT") or "8000"
     if not port.isascii() or not port.isdigit() or not 1 <= int(port) <= 65535:
         raise ValueError(f"PORT must be a number from 1 to 65535, not {port!r}.")
     return run(data, int(port))

@@ -344,7 +344,7 @@ class _Launch:
 
 
 def _allowed_origin(port: int, origin: str, credentials: Credentials) -> str | None:
-    """The origin that a ListTables call at `port` allows, if there is an answer and it allows one."""
+    """The origin that a ListTables call at `port` allows, if it is answered and allows one."""
     scope = f"{credentials.access_key_id}/20260101/{REGION}/dynamodb/aws4_request"
     headers = {
         "Origin": origin,

@@ -158,7 +158,9 @@ def test_a_mute_server_on_the_chosen_port_is_left_alone(
 def test_an_engine_that_dies_says_why(tmp_path: Path, credentials: Credentials) -> None:
     """When Java ends at once, the error carries what it said and where its log is."""
     folder = tmp_path / "data"
-    with pytest.raises(EngineError, match=r"(?s)ended while it started.*engine\.log:.*Unable to access jarfile"):
+    with pytest.raises(
+        EngineError, match=r"(?s)ended while it started.*engine\.log:.*Unable to access jarfile"
+    ):
         Engine.start(folder, credentials, tmp_path / "nothing-installed")
 
 
