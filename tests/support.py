@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from chalicelib.oidc import Oidc
 from chalicelib.bootstrap import Services, build
 from chalicelib.config import Settings, TableNames
 from chalicelib.dynamo import Dynamo
 from chalicelib.entries import Cursor, Entry, Image, Payload, Row, UserId, render
 from chalicelib.log import Log
+from chalicelib.oidc import Oidc
 from chalicelib.partition import Partition
 from chalicelib.tables import entry_from_item, entry_to_item, row_from_item
 from chalicelib.timing import Clock, Deadline

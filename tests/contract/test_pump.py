@@ -1,0 +1,85 @@
+"""The pump over DynamoDB Local's real stream, with the real doorbell behind it."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+
+from chalicelib import doorbell
+from local.pump import Checkpoints, Pump
+from tests.support import ALICE, BOB, Store
+
+
+@contextmanager
+def pumping(store: Store, folder: Path) -> Iterator[list[Mapping[str, Any]]]:
+    """A running pump; yields the records that it has delivered so far."""
+    session = botocore.session.get_session()
+    tables: Any = session.create_client("dynamodb")
+    described = tables.describe_table(TableName=store.settings.tables.primary)
+    arn = described["Table"]["LatestStreamArn"]
+    records: list[Mapping[str, Any]] = []
+
+    def function(event: dict[str, Any]) -> Mapping[str, Any]:
+        records.extend(event["Records"])
+        return doorbell.ring(event, store.services.syncer, store.deadline)
+
+    pump = Pump(
+        session.create_client("dynamodbstreams"),
+        arn,
+        function,
+        Checkpoints(folder / "checkpoint.json", arn),
+        folder / "dead-letters.jsonl",
+        threading.Event(),
+    )
+    thread = threading.Thread(target=pump.run)
+    thread.start()
+    try:
+        yield records
+    finally:
+        pump.stop.set()
+        thread.join(30)
+    assert not thread.is_alive()
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come"
+        time.sleep(0.02)
+
+
+def is_synced(store: Store) -> bool:
+    return all(store.partition_images(user) == store.expected_images(user) for user in (ALICE, BOB))
+
+
+def test_what_is_written_while_nothing_runs_is_synced_at_the_next_start(
+    store: Store, tmp_path: Path
+) -> None:
+    """Nobody calls sync: the stream brings each partition up to date, once it is pumped."""
+    store.fill(ALICE, 30)
+    with pumping(store, tmp_path) as records:
+        store.save(BOB, 2)
+        wait_until(lambda: is_synced(store))
+        wait_until(lambda: len(records) == 32)
+    store.save(ALICE, 3)
+    assert not is_synced(store)
+    with pumping(store, tmp_path) as records:
+        wait_until(lambda: is_synced(store))
+        wait_until(lambda: len(records) >= 3)
+    assert len(records) == 3  # and nothing that was delivered before
+
+
+def test_the_stream_carries_keys_alone(store: Store, tmp_path: Path) -> None:
+    """No prompt and no URL ever travels in a stream record."""
+    store.save(ALICE)
+    with pumping(store, tmp_path) as records:
+        wait_until(lambda: len(records) == 1)
+    (record,) = records
+    assert record["dynamodb"]["Keys"] == {"user_id": {"S": ALICE}, "cursor": {"N": "1"}}
+    assert record["dynamodb"]["StreamViewType"] == "KEYS_ONLY"
+    assert "Image" not in str(record["dynamodb"])
+    assert "prompt" not in str(record)
