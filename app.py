@@ -14,6 +14,7 @@ from chalicelib.api.endpoint import EXPIRES_AT, Path, in_problem_details, respon
 from chalicelib.api.handlers import Call
 from chalicelib.auth import Authenticator
 from chalicelib.bootstrap import Services, build, build_authenticator
+from chalicelib.botocore_engine import CALL_SECONDS
 from chalicelib.config import Settings
 from chalicelib.errors import Unauthenticated
 
@@ -47,7 +48,7 @@ def answer(
 
 @app.middleware("http")
 def problem_details(event: Any, get_response: Callable[[Any], Response]) -> Response:
-    return in_problem_details(get_response(event))
+    return in_problem_details(event, get_response)
 
 
 @app.authorizer(ttl_seconds=AUTHORIZER_TTL)
@@ -104,5 +105,5 @@ def openapi() -> Response:
 def on_images(event: DynamoDBEvent) -> dict[str, Any]:
     wired = services()
     context: Any = event.context
-    seconds = context.get_remaining_time_in_millis() / 1000
-    return doorbell.ring(event.to_dict(), wired.syncer, wired.clock.deadline(seconds * 0.9))
+    seconds = context.get_remaining_time_in_millis() / 1000 - CALL_SECONDS
+    return doorbell.ring(event.to_dict(), wired.syncer, wired.clock.deadline(seconds))

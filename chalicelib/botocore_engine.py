@@ -4,10 +4,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import botocore.session
+from botocore import exceptions
 from botocore.config import Config
-from botocore.exceptions import ClientError, HTTPClientError
 
 from chalicelib.dynamo import Reason, Refused, UnknownOutcome
+
+CALL_SECONDS = 12.0
+"""What one call can take at most: three tries of 1 s + 2 s, and the SDK's pauses of up to 1 s and
+2 s between them."""
 
 CLIENT_CONFIG = Config(
     connect_timeout=1,
@@ -17,7 +21,7 @@ CLIENT_CONFIG = Config(
 )
 """Seconds and tries. botocore's own 60 s would outlive the function that waits for it."""
 
-_EXECUTED_OR_NOT = {
+_WORTH_REPEATING = {
     "InternalServerError",
     "InternalFailure",
     "ServiceUnavailable",
@@ -29,13 +33,14 @@ _EXECUTED_OR_NOT = {
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
     "TransactionConflictException",
+    "ReplicatedWriteConflictException",
 }
-"""Errors after which the same call may be made again: the outcome is unknown, or nothing was done.
+"""Errors after which the same call may be made again: nothing was done, or nobody knows.
 
 Source: "Error handling with DynamoDB" in the DynamoDB developer guide ("OK to retry? Yes").
 """
 
-_WORTH_ANOTHER_TRY = {
+_PASSING_REASONS = {
     "None",
     "ConditionalCheckFailed",
     "TransactionConflict",
@@ -76,13 +81,16 @@ def _call(
 ) -> Mapping[str, Any]:
     try:
         return operation(**request)
-    except HTTPClientError as error:
+    except (
+        exceptions.ConnectionError,
+        exceptions.HTTPClientError,
+    ) as error:  # neither is a kind of the other
         raise UnknownOutcome(type(error).__name__) from error
-    except ClientError as error:
+    except exceptions.ClientError as error:
         raise _translated(error) from error
 
 
-def _translated(error: ClientError) -> BaseException:
+def _translated(error: exceptions.ClientError) -> BaseException:
     """Ours, where there is something to be done about it; botocore's own where it is a defect."""
     response: Mapping[str, Any] = error.response
     code = response["Error"]["Code"]
@@ -92,10 +100,10 @@ def _translated(error: ClientError) -> BaseException:
         reasons = [Reason(r["Code"], r.get("Item")) for r in response["CancellationReasons"]]
         return Refused(reasons) if _all_passing(reasons) else error
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if code in _EXECUTED_OR_NOT or status >= 500:
+    if code in _WORTH_REPEATING or status in (408, 429) or status >= 500:
         return UnknownOutcome(code)
     return error
 
 
 def _all_passing(reasons: list[Reason]) -> bool:
-    return all(reason.code in _WORTH_ANOTHER_TRY for reason in reasons)
+    return all(reason.code in _PASSING_REASONS for reason in reasons)

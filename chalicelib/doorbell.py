@@ -20,12 +20,13 @@ def ring(event: Mapping[str, Any], syncer: Syncer, deadline: Deadline) -> dict[s
 
     Takes and answers AWS Lambda's own shapes: a user whose sync fails or does not finish is
     reported by the sequence number of that user's first record ("Reporting batch item failures",
-    Lambda developer guide); the others go on.
+    Lambda developer guide); the others go on. Users whose turn comes after the deadline are
+    reported too: a function that ran out of time would fail its whole batch.
     """
     failures = [
         {"itemIdentifier": sequence_number}
         for user, sequence_number in first_records(event).items()
-        if not _synced(user, syncer, deadline)
+        if deadline.passed() or not _synced(user, syncer, deadline)
     ]
     return {"batchItemFailures": failures}
 

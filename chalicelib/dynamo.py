@@ -50,11 +50,6 @@ class Refused(Exception):
         super().__init__(", ".join(reason.code for reason in reasons))
         self.reasons = tuple(reasons)
 
-    @property
-    def condition_failed(self) -> bool:
-        """Whether any of the writes found its condition not met."""
-        return any(reason.code == "ConditionalCheckFailed" for reason in self.reasons)
-
 
 class UnknownOutcome(Unavailable):
     """No sure answer: a time-out, a lost reply, a server error. A write may have been done."""

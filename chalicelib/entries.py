@@ -94,11 +94,6 @@ def _kind(is_image: bool, deletes: Cursor | None) -> Kind:
     return "erased" if deletes is None else "deletion"
 
 
-def following(cursor: Cursor) -> Cursor:
-    """The cursor after this one."""
-    return Cursor(cursor + 1)
-
-
 def leading_run(cursors: Iterable[Cursor], after: Cursor) -> int:
     """How many of the cursors, from the first on, are after+1, after+2, …"""
     length = 0

@@ -29,7 +29,7 @@ class Slice:
 class Log:
     def __init__(self, dynamo: Dynamo, table: str) -> None:
         self._dynamo = dynamo
-        self.table = table
+        self._table = table
 
     def last(self, user: UserId) -> Item | None:
         """The entry at the user's tail; None for a user without any."""
@@ -37,8 +37,8 @@ class Log:
         return items[0] if items else None
 
     def get(self, user: UserId, cursor: Cursor) -> Item | None:
-        key = self.key(user, cursor)
-        answer = self._dynamo.get_item(TableName=self.table, Key=key, ConsistentRead=True)
+        key = self._key(user, cursor)
+        answer = self._dynamo.get_item(TableName=self._table, Key=key, ConsistentRead=True)
         return answer.get("Item")
 
     def after(self, user: UserId, cursor: Cursor, limit: int) -> Slice:
@@ -63,12 +63,23 @@ class Log:
         writes = [{"Put": put} for put in puts] + list(others)
         self._dynamo.transact_write_items(TransactItems=writes)
 
-    def key(self, user: UserId, cursor: Cursor) -> Item:
+    def strip(self, user: UserId, cursor: Cursor, *attributes: str) -> None:
+        """Turns what stands at the cursor into a stub: these attributes go, all others stay."""
+        names = {f"#{i}": name for i, name in enumerate(attributes)}
+        self._dynamo.update_item(
+            TableName=self._table,
+            Key=self._key(user, cursor),
+            UpdateExpression=f"SET #kind = :erased REMOVE {', '.join(names)}",
+            ExpressionAttributeNames={"#kind": "kind", **names},
+            ExpressionAttributeValues={":erased": {"S": "erased"}},
+        )
+
+    def _key(self, user: UserId, cursor: Cursor) -> Item:
         return {"user_id": {"S": user}, "cursor": {"N": str(cursor)}}
 
     def _put_if_nothing_there(self, item: Item) -> dict[str, Any]:
         return {
-            "TableName": self.table,
+            "TableName": self._table,
             "Item": item,
             "ConditionExpression": NOTHING_THERE,
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
@@ -83,7 +94,7 @@ class Log:
             values[":cursor"] = {"N": str(cursor)}
             request["ExpressionAttributeNames"] = {"#cursor": "cursor"}
         answer = self._dynamo.query(
-            TableName=self.table,
+            TableName=self._table,
             KeyConditionExpression=condition,
             ExpressionAttributeValues=values,
             ConsistentRead=True,

@@ -24,6 +24,11 @@ from chalicelib.timing import Backoff, Deadline
 MAX_FILLS = 4
 """Queries spent on filling one page with images where deleted ones left stubs."""
 
+MAX_FILL_BYTES = 500_000
+"""Bytes of images beyond which a page is filled no further. A query answers up to 1 MB, and an
+answer may be three times as long once it is escaped: Lambda takes 6 MB (its developer guide,
+"Lambda quotas")."""
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -55,7 +60,6 @@ class Rows:
 
 class Partition:
     def __init__(self, dynamo: Dynamo, table: str, user: UserId, backoff: Backoff) -> None:
-        self._dynamo = dynamo
         self._log = Log(dynamo, table)
         self._user = user
         self._backoff = backoff
@@ -87,7 +91,7 @@ class Partition:
         images = rendered(read)
         bottom = lowest(read)
         for _ in range(MAX_FILLS - 1):
-            if len(images) >= limit or bottom is None:
+            if len(images) >= limit or bottom is None or deadline.passed() or is_heavy(images):
                 break
             more = self._read_down(bottom, limit - len(images), deadline)
             images += rendered(more)
@@ -144,17 +148,7 @@ class Partition:
         """
         for _ in self._backoff.attempts(deadline):
             try:
-                self._dynamo.update_item(
-                    TableName=self._log.table,
-                    Key=self._log.key(self._user, cursor),
-                    UpdateExpression="SET #kind = :erased REMOVE #image, #version",
-                    ExpressionAttributeNames={
-                        "#kind": "kind",
-                        "#image": "image",
-                        "#version": "version",
-                    },
-                    ExpressionAttributeValues={":erased": {"S": "erased"}},
-                )
+                self._log.strip(self._user, cursor, "image", "version")
             except UnknownOutcome:
                 continue
             return
@@ -179,6 +173,11 @@ def rows_of(found: Slice) -> Rows:
 
 def rendered(read: Rows) -> list[str]:
     return [row.image for row in read.rows if row.image is not None]
+
+
+def is_heavy(images: Sequence[str]) -> bool:
+    """Whether there is enough in bytes, however few images it is."""
+    return sum(len(image.encode()) for image in images) > MAX_FILL_BYTES
 
 
 def lowest(read: Rows) -> Cursor | None:

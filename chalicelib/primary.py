@@ -43,14 +43,16 @@ class Save:
 
 
 class Verdict(Enum):
-    """What a refused append means, and so what to do next."""
+    """What came of an append, and so what to do next."""
 
     COMMITTED = auto()
-    """An earlier try of this very request had been done: success."""
+    """It is done, by this try or by an earlier one of this very request."""
     TAKEN = auto()
     """Another's entry stands there: read the tail again."""
     UNSETTLED = auto()
     """Nothing stands there, or not all of ours is seen yet: the same again at the same cursor."""
+    UNKNOWN = auto()
+    """No answer, so it may have been done: the same again at the same cursor."""
 
 
 class Primary:
@@ -106,26 +108,43 @@ class Primary:
             # 1. The tail. It is read again only once another's entry was seen beyond it: until
             #    then an earlier try of ours may yet turn out to stand at the same cursor.
             if tail is None:
-                tail = self.tail(save.user)
-            entries = numbered(save, tail)
-            # 2. Put at tail+1 if nothing is there.
-            try:
-                self._put(save, entries)
-                return images(entries)
-            # 3. An unknown outcome is repeated at the same cursor.
-            except UnknownOutcome:
-                unknown = True
+                tail = self._tail_unless_unknown(save.user)
+            if tail is None or deadline.passed():
                 continue
-            except Refused as refused:
-                found = foreign_marker(refused.reasons, save)
-                if found is not None and save.idempotent is not None:
-                    return replay(found, save.idempotent, save.payloads)
-                verdict = judge(refused.reasons[: len(entries)], save.idem)
-            if verdict is Verdict.COMMITTED:
-                return images(entries)
-            if verdict is Verdict.TAKEN:
-                tail, unknown = None, False
+            # 2. Put at tail+1 if nothing is there. 3. What is not settled is asked again there.
+            entries = numbered(save, tail)
+            match self._put(save, entries):
+                case Verdict.COMMITTED:
+                    return images(entries)
+                case Verdict.TAKEN:
+                    tail, unknown = None, False
+                case Verdict.UNKNOWN:
+                    unknown = True
+                case Verdict.UNSETTLED:
+                    pass
+                case replayed:
+                    return replayed
         raise Unavailable("append") if unknown else Contended
+
+    def _put(self, save: Save, entries: Sequence[Entry]) -> tuple[Image, ...] | Verdict:
+        """What came of it; or the images that the same request had saved before."""
+        items = [entry_to_item(save.user, entry) for entry in entries]
+        try:
+            self._log.put_new(items, self._marker(save, entries[0].cursor))
+        except UnknownOutcome:
+            return Verdict.UNKNOWN
+        except Refused as refused:
+            found = foreign_marker(refused.reasons, save)
+            if found is not None and save.idempotent is not None:
+                return replay(found, save.idempotent, save.payloads)
+            return judge(refused.reasons[: len(entries)], save.idem)
+        return Verdict.COMMITTED
+
+    def _tail_unless_unknown(self, user: UserId) -> Tail | None:
+        try:
+            return self.tail(user)
+        except UnknownOutcome:  # of a read: nothing was sent yet
+            return None
 
     def read_after(self, user: UserId, cursor: Cursor, limit: int, deadline: Deadline) -> Run:
         """The consecutive entries from cursor+1 on, at most `limit`.
@@ -141,10 +160,6 @@ class Primary:
                 is_all = length == len(entries) and not found.cut
                 return Run(entries[:length], is_all)
         raise HoleFound
-
-    def _put(self, save: Save, entries: Sequence[Entry]) -> None:
-        items = [entry_to_item(save.user, entry) for entry in entries]
-        self._log.put_new(items, self._marker(save, entries[0].cursor))
 
     def _marker(self, save: Save, first: Cursor) -> list[Mapping[str, Any]]:
         if save.idempotent is None:

@@ -5,7 +5,7 @@ write begins at an observed tail + 1 and is all-or-nothing, so that a partition 
 however many syncs race.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from chalicelib.entries import Cursor, UserId
@@ -46,7 +46,7 @@ class Syncer:
         while True:
             step = self._step(user, partition, deadline)
             applied += step.applied
-            if step.up_to_date or not step.applied or deadline.passed:
+            if step.up_to_date or not step.applied or deadline.passed():
                 return Synced(step.cursor, applied, step.up_to_date)
 
     def _step(self, user: UserId, partition: Partition, deadline: Deadline) -> Synced:
@@ -55,17 +55,30 @@ class Syncer:
         for _ in self._backoff.attempts(deadline):
             # 1. Where the partition ends.
             tail = partition.tail()
+            if deadline.passed():
+                break
             # 2. The consecutive run that the primary has from there on.
             run = self._primary.read_after(user, tail, MAX_TRANSACTION_ITEMS, deadline)
             if not run.entries:
                 return Synced(tail, 0, up_to_date=run.is_all)
+            if deadline.passed():
+                break
             # 3. Shape it. Earlier images that it deletes go first: a reader must never see the
             #    deletion's cursor and still the image.
             chunk = project(run.entries)
-            for cursor in chunk.erase:
-                partition.erase(cursor, deadline)
+            if not erased(partition, chunk.erase, deadline):
+                break
             # 4. Then the run itself, each cursor only if nothing is there.
             if partition.append(chunk.rows):
                 is_all = run.is_all and len(chunk.rows) == len(run.entries)
                 return Synced(chunk.rows[-1].cursor, len(chunk.rows), up_to_date=is_all)
         return Synced(tail, 0, up_to_date=False)
+
+
+def erased(partition: Partition, cursors: Iterable[Cursor], deadline: Deadline) -> bool:
+    """Turns the images at these cursors into stubs; False if the deadline passed before the end."""
+    for cursor in cursors:
+        partition.erase(cursor, deadline)
+        if deadline.passed():
+            return False
+    return True

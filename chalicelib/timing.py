@@ -27,12 +27,11 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """A moment after which nothing new is begun."""
+    """A moment after which nothing is tried again, and no further step begun."""
 
     at: float
     monotonic: Callable[[], float]
 
-    @property
     def passed(self) -> bool:
         return self.monotonic() >= self.at
 
@@ -57,6 +56,6 @@ class Backoff:
         for attempt in range(self.tries):
             if attempt:
                 self.sleep(self.uniform(0, min(self.cap, self.base * 2**attempt)))
-                if deadline.passed:
+                if deadline.passed():
                     return
             yield attempt

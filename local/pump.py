@@ -14,8 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from chalicelib.timing import Clock
 from local.workspace import write_atomically
 
@@ -129,7 +127,7 @@ class Pump:
         while not self.stop.is_set():
             try:
                 self._read_shards()
-            except (BotoCoreError, ClientError) as error:
+            except Exception as error:  # the doorbell must go on, whatever happens
                 # An iterator lives 15 minutes and records 24 hours; either may have ended.
                 log.warning("stream: %s; looking at it again", _name(error))
                 self._iterators.clear()
@@ -169,10 +167,12 @@ class Pump:
         records = found["Records"]
         if records:
             self._deliver(shard, records)
+        if self.stop.is_set():  # perhaps in the middle of the delivery
+            return len(records)
         following = found.get("NextShardIterator")
         if following is None:
             self.checkpoints.put(shard, SHARD_END)
-        elif not self.stop.is_set():
+        else:
             self._iterators[shard] = following
         return len(records)
 
@@ -206,7 +206,7 @@ class Pump:
                 self.checkpoints.put(shard, sequence_number(left[0]))
                 left, retries = left[1:], 0
             elif left:
-                self.stop.wait(min(MAX_RETRY_PAUSE, 0.1 * 2**retries))
+                self.stop.wait(min(MAX_RETRY_PAUSE, 0.2 * 2**retries))
                 retries += 1
 
     def _call(self, records: Sequence[Record]) -> Delivery:

@@ -6,8 +6,7 @@ development issuer's keys are served beside the app; the log holds routes and ne
 
 import logging
 import time
-from collections.abc import Mapping
-from typing import Any, BinaryIO
+from typing import Any
 
 from chalice.app import Chalice
 from chalice.config import Config
@@ -24,7 +23,7 @@ from chalice.local import (
 from chalicelib.api.answer import Answer, json_answer
 from chalicelib.api.gateway import GATEWAY_RESPONSES
 from chalicelib.api.problems import problem
-from chalicelib.api.request import MAX_BODY
+from local.body import BodyRefused, read_body
 
 HOST = "127.0.0.1"
 JWKS_PATH = "/.well-known/jwks.json"
@@ -71,7 +70,7 @@ class Handler(ChaliceRequestHandler):
         try:
             body = read_body(self.headers, self.rfile)
         except BodyRefused as refused:
-            self.close_connection = True  # the rest of the body was not read
+            self.close_connection = True  # where the next request begins is not known
             return problem(refused.code)
         if route is None:
             return gateway_response("MISSING_AUTHENTICATION_TOKEN")
@@ -100,6 +99,8 @@ class Handler(ChaliceRequestHandler):
             self.send_header(name, value)
         if answer.status != 304:
             self.send_header("Content-Length", str(len(body)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
         self.end_headers()
         if self.command != "HEAD" and answer.status != 304:
             self.wfile.write(body)
@@ -111,45 +112,6 @@ class Handler(ChaliceRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Nothing: the standard lines hold paths and queries, where anything may stand."""
-
-
-class BodyRefused(Exception):
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
-
-
-def read_body(headers: Mapping[str, str], stream: BinaryIO) -> bytes:
-    """The request's body, whether sent with its length or in chunks (RFC 9112, section 7.1)."""
-    if "transfer-encoding" in headers:
-        return _read_chunks(stream)
-    length = _number(headers.get("content-length", "0"), 10)
-    return _read(stream, length)
-
-
-def _read_chunks(stream: BinaryIO) -> bytes:
-    body = b""
-    while size := _number(stream.readline(100).split(b";")[0].strip().decode("latin-1"), 16):
-        body += _read(stream, size, already=len(body))
-        stream.readline(3)
-    while stream.readline(65536).strip():
-        pass  # trailers
-    return body
-
-
-def _read(stream: BinaryIO, length: int, already: int = 0) -> bytes:
-    if already + length > MAX_BODY:
-        raise BodyRefused("body-too-large")
-    return stream.read(length)
-
-
-def _number(text: str, base: int) -> int:
-    if not text.isalnum() or not text.isascii():
-        raise BodyRefused("bad-request")
-    try:
-        return int(text, base)
-    except ValueError:
-        raise BodyRefused("bad-request") from None
 
 
 def gateway_response(kind: str) -> Answer:

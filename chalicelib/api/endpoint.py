@@ -13,11 +13,13 @@ from chalicelib.api.handlers import Call
 from chalicelib.api.problems import problem, problem_of
 from chalicelib.api.request import Request
 from chalicelib.bootstrap import Services
+from chalicelib.botocore_engine import CALL_SECONDS
 from chalicelib.entries import UserId
 from chalicelib.errors import ImageStorageError, InvalidInput, Unauthenticated
 
-REQUEST_SECONDS = 20.0
-"""Time for the work of one request: below API Gateway's 29 s, with room to answer."""
+REQUEST_SECONDS = 29.0 - CALL_SECONDS - 1.0
+"""After so long nothing new is begun for a request: API Gateway waits 29 s (its integration
+time-out), and a call that was begun at the last moment may take CALL_SECONDS."""
 
 EXPIRES_AT = "expiresAt"
 """The authorizer's context member with the token's end: API Gateway caches the authorizer."""
@@ -53,12 +55,13 @@ def respond(
 
 def read(request: ChaliceRequest, now: float) -> Request:
     """The request as plain values. The caller is the authorizer's word alone."""
-    authorizer = request.context["authorizer"]
+    authorizer = request.context.get("authorizer") or {EXPIRES_AT: "0"}
     if float(authorizer[EXPIRES_AT]) <= now:
-        raise Unauthenticated("The token has expired.")
+        raise Unauthenticated("There is no token, or it has expired.")
     query = request.query_params
     return Request(
         user=UserId(authorizer["principalId"]),
+        path=request.context["path"],
         headers=request.headers,
         query={} if query is None else {name: query.getlist(name) for name in query},
         body=_body(request),
@@ -77,8 +80,13 @@ def response_of(answer: Answer) -> Response:
     return Response(body=answer.body, status_code=answer.status, headers=dict(answer.headers))
 
 
-def in_problem_details(response: Response) -> Response:
+def in_problem_details(event: Any, get_response: Callable[[Any], Response]) -> Response:
     """Chalice's own errors (``{"Code": …}``) as problems; any other response as it is."""
+    try:
+        response = get_response(event)
+    except Exception as error:  # an event that is not API Gateway's
+        log.error("unexpected %s: %s", type(error).__name__, places(error))
+        return response_of(problem("internal-error"))
     if not isinstance(response.body, dict) or "Code" not in response.body:
         return response
     if response.status_code == 405:

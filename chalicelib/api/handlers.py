@@ -43,8 +43,8 @@ def save_image(call: Call) -> Answer:
     Query.of(call.request)
     payload = image_of(json_body(call.request))
     (image,) = call.append((payload,), "image")
-    # Relative to /api/images, so that it is right behind any stage's or domain's prefix.
-    return json_answer(render(image), 201, Location=f"images/{image.cursor}")
+    location = f"{call.request.path.rstrip('/')}/{image.cursor}"
+    return json_answer(render(image), 201, Location=location)
 
 
 def save_images(call: Call) -> Answer:

@@ -76,7 +76,10 @@ PROBLEMS: Mapping[str, Problem] = {
         422, "Idempotency-Key used for another request", "Use a new key for new content."
     ),
     "internal-error": Problem(
-        500, "Something went wrong here", "Try again; if it stays, tell the operator the time."
+        500,
+        "Something went wrong here",
+        "Tell the operator the time. Send it again; a save only under the same Idempotency-Key, "
+        "since it may have been done.",
     ),
     "contended": Problem(
         503, "Too many saves at once", "Nothing was saved. Wait a moment and send it again.", _SOON

@@ -22,9 +22,13 @@ IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What came over HTTP. Header names are lower-case; `query` has every value of a name."""
+    """What came over HTTP. Header names are lower-case; `query` has every value of a name.
+
+    `path` is the one that the client sees, with the stage's prefix.
+    """
 
     user: UserId
+    path: str
     headers: Mapping[str, str]
     query: Mapping[str, Sequence[str]]
     body: bytes

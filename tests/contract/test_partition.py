@@ -94,6 +94,19 @@ class TestPage:
         assert found.images == ()
         assert found.next == 6
 
+    def test_a_page_of_large_images_is_short(self, store: Store) -> None:
+        """Beyond what a response may weigh a page is not filled up; `next` goes on."""
+        large = "x" * 300_000
+        for n in range(1, 9):
+            put_rows(store, Row(Cursor(n), n, json.dumps({"cursor": n, "prompt": large})))
+        first = page(store)
+        assert sum(map(len, first.images)) < 2_000_000
+        shown, before = cursors_of(first.images), first.next
+        while before is not None:
+            following = page(store, before=before)
+            shown, before = shown + cursors_of(following.images), following.next
+        assert shown == list(range(8, 0, -1))
+
     @pytest.mark.parametrize("present", [(1, 3), (2, 3), (1, 2, 4, 5)])
     def test_a_hole_is_never_shown(self, store: Store, present: tuple[int, ...]) -> None:
         """Whether the middle or the bottom is missing, there is no answer with a hole in it."""

@@ -13,6 +13,7 @@ from chalicelib.entries import START, Cursor
 from chalicelib.errors import Contended, HoleFound, IdempotencyKeyReused, Unavailable
 from chalicelib.idempotency import LIFETIME, idempotent_request
 from chalicelib.log import NOTHING_THERE
+from chalicelib.timing import Deadline
 from tests.support import ALICE, BOB, Store, foreign, picture, pictures, quick
 
 WRITES = ("put_item", "transact_write_items")
@@ -141,6 +142,39 @@ def test_a_save_without_any_sure_answer_says_so(store: Store) -> None:
     dynamo.before = always
     with pytest.raises(Unavailable):
         flaky.save(ALICE)
+
+
+def test_an_unknown_tail_is_asked_for_again(store: Store) -> None:
+    """A failed read of the tail costs a try and nothing else: nothing was sent yet."""
+    flaky, dynamo = quick(store)
+    dynamo.before = once(("query",), UnknownOutcome("never arrived"))
+    assert flaky.save(ALICE) == [1]
+    assert len(store.primary_entries(ALICE)) == 1
+
+
+def test_a_save_whose_tail_is_never_known_has_saved_nothing(store: Store) -> None:
+    """When not even the tail can be read, the caller is told that nothing was saved."""
+    flaky, dynamo = quick(store)
+
+    def always(operation: str, _request: Mapping[str, Any]) -> None:
+        if operation == "query":
+            raise UnknownOutcome("never arrived")
+
+    dynamo.before = always
+    with pytest.raises(Contended):
+        flaky.save(ALICE)
+    assert store.primary_entries(ALICE) == []
+
+
+def test_nothing_is_put_after_the_deadline(store: Store) -> None:
+    """When the time is up once the tail is known, the save ends without a put."""
+    timed, dynamo = quick(store)
+    made: list[str] = []
+    dynamo.after = lambda operation, _request: made.append(operation)
+    deadline = Deadline(at=1.0, monotonic=lambda: float(len(made)))
+    with pytest.raises(Contended):
+        timed.services.primary.append(ALICE, [picture()], deadline)
+    assert made == ["query"]
 
 
 def test_entries_are_put_only_where_nothing_is(store: Store) -> None:

@@ -77,11 +77,32 @@ def test_users_are_synced_apart(store: Store) -> None:
 def test_stops_at_the_deadline_and_goes_on_from_there(store: Store) -> None:
     """A sync whose time is up keeps what it wrote and says that it is not finished."""
     store.fill(ALICE, 150)
-    over = Deadline(at=0.0, monotonic=lambda: 1.0)
-    synced = store.services.syncer.sync(ALICE, over)
+    timed, dynamo = quick(store)
+    written: list[str] = []
+    dynamo.after = lambda operation, _request: (
+        written.append(operation) if operation in PARTITION_WRITES else None
+    )
+    after_the_first_chunk = Deadline(at=1.0, monotonic=lambda: float(len(written)))
+    synced = timed.services.syncer.sync(ALICE, after_the_first_chunk)
     assert synced == Synced(Cursor(100), 100, up_to_date=False)
     store.sync(ALICE)
     assert store.partition_images(ALICE) == store.expected_images(ALICE)
+
+
+@pytest.mark.parametrize("calls", [1, 2, 3])
+def test_begins_no_further_call_after_the_deadline(store: Store, calls: int) -> None:
+    """Whichever call the deadline passes in, that call is the last one."""
+    store.put_entry(ALICE, foreign(1))
+    store.put_entry(ALICE, foreign(2))
+    store.sync(ALICE)
+    delete(store, 1, at=3)
+    delete(store, 2, at=4)
+    timed, dynamo = quick(store)
+    made: list[str] = []
+    dynamo.after = lambda operation, _request: made.append(operation)
+    deadline = Deadline(at=float(calls), monotonic=lambda: float(len(made)))
+    assert not timed.services.syncer.sync(ALICE, deadline).up_to_date
+    assert made == ["query", "query", "update_item"][:calls]
 
 
 def test_a_gap_in_the_primary_is_never_copied(store: Store) -> None:

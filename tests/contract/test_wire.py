@@ -42,6 +42,7 @@ class Wire:
         event = {
             "requestContext": {
                 "resourcePath": route,
+                "path": "/api" + route,
                 "httpMethod": method,
                 "authorizer": {"principalId": user, "expiresAt": str(int(time.time()) + 60)},
             },
@@ -163,6 +164,7 @@ def test_an_expired_token_is_refused_behind_the_authorizers_cache() -> None:
         {
             "requestContext": {
                 "resourcePath": "/api/images",
+                "path": "/api/images",
                 "httpMethod": "GET",
                 "authorizer": event_user,
             },

@@ -38,15 +38,15 @@ MUTANTS = [
     Mutant(
         "own-idem-not-recognised",
         "chalicelib/primary.py",
-        "            if verdict is Verdict.COMMITTED:\n",
-        "            if verdict is None:\n",
+        "    if all(found == idem for found in idems):\n",
+        "    if all(found is None for found in idems):\n",
         f"{PRIMARY} -k lost_reply",
     ),
     Mutant(
         "unknown-outcome-retried-at-the-next-cursor",
         "chalicelib/primary.py",
-        "                unknown = True\n",
-        "                unknown, tail = True, None\n",
+        "                    unknown = True\n",
+        "                    unknown, tail = True, None\n",
         f"{PRIMARY} -k same_cursor",
     ),
     Mutant(
@@ -84,6 +84,13 @@ MUTANTS = [
         'f"{NO_MARKER} OR {EXPIRED} OR expires_at > :now"',
         f"{PRIMARY} -k Idempotency",
     ),
+    Mutant(
+        "failed-connection-taken-for-a-defect",
+        "chalicelib/botocore_engine.py",
+        "(exceptions.ConnectionError, exceptions.HTTPClientError)",
+        "exceptions.HTTPClientError",
+        "tests/contract/test_botocore_engine.py -k resend_that_cannot_connect",
+    ),
     # Sync
     Mutant(
         "sync-by-batch-write-item",
@@ -115,8 +122,7 @@ MUTANTS = [
     Mutant(
         "sync-shows-a-deletion-before-its-stub",
         "chalicelib/sync.py",
-        "            for cursor in chunk.erase:\n"
-        "                partition.erase(cursor, deadline)\n",
+        "        partition.erase(cursor, deadline)\n",
         "",
         f"{SYNC} -k only_after",
     ),
@@ -233,6 +239,20 @@ MUTANTS = [
         "        if not _synced(user, syncer, deadline)\n",
         "        if _synced(user, syncer, deadline) is None\n",
         "tests/unit/test_doorbell.py",
+    ),
+    Mutant(
+        "users-beyond-the-deadline-not-reported",
+        "chalicelib/doorbell.py",
+        "deadline.passed() or not _synced(",
+        "not deadline.passed() and not _synced(",
+        "tests/unit/test_doorbell.py",
+    ),
+    Mutant(
+        "pump-stopped-in-a-closed-shard-ends-it",
+        "local/pump.py",
+        "        if self.stop.is_set():  # perhaps",
+        "        if False:  # perhaps",
+        "tests/unit/test_pump.py",
     ),
     Mutant(
         "pump-forgets-where-it-was",

@@ -45,8 +45,11 @@ def record(user: str, number: int, name: str = "INSERT") -> dict[str, Any]:
     }
 
 
-def ring(syncs: Syncs, *records: dict[str, Any]) -> Mapping[str, Any]:
-    return doorbell.ring({"Records": list(records)}, syncs, Clock().deadline(10))  # type: ignore[arg-type]
+def ring(
+    syncs: Syncs, *records: dict[str, Any], deadline: Deadline | None = None
+) -> Mapping[str, Any]:
+    deadline = deadline or Clock().deadline(10)
+    return doorbell.ring({"Records": list(records)}, syncs, deadline)  # type: ignore[arg-type]
 
 
 def failed(*numbers: int) -> dict[str, Any]:
@@ -78,6 +81,15 @@ def test_a_failing_user_is_reported_by_its_first_record_and_the_others_go_on() -
 def test_a_sync_that_does_not_finish_is_delivered_again() -> None:
     """A user who is not up to date after the sync is reported, so that the rest comes later."""
     assert ring(Syncs(unfinished=("a",)), record("a", 1)) == failed(1)
+
+
+def test_users_beyond_the_deadline_are_reported_without_a_try() -> None:
+    """A function that is about to be ended says which users are left, and syncs no more."""
+    syncs = Syncs()
+    deadline = Deadline(at=2.0, monotonic=lambda: float(len(syncs.users)))
+    answer = ring(syncs, record("a", 1), record("b", 2), record("c", 3), deadline=deadline)
+    assert answer == failed(3)
+    assert syncs.users == ["a", "b"]
 
 
 def test_an_error_is_logged_by_its_name_alone(caplog: pytest.LogCaptureFixture) -> None:

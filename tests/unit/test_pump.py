@@ -92,13 +92,14 @@ class Bench:
     folder: Path
     answers: Callable[[dict[str, Any]], Mapping[str, Any]] = lambda _event: {}
     events: list[list[int]] = field(default_factory=list)
+    stop: NoWait = field(default_factory=NoWait)
 
     @property
     def checkpoints(self) -> Checkpoints:
         return Checkpoints(self.folder / "checkpoint.json", ARN)
 
     def run(self, idle: int = 3) -> None:
-        stop = NoWait()
+        stop = self.stop = NoWait()
         rounds = iter(range(1000))
         seen = [0]
 
@@ -213,6 +214,31 @@ def test_children_wait_for_their_parents(bench: Bench) -> None:
 def test_a_trimmed_checkpoint_begins_at_the_oldest_record(bench: Bench) -> None:
     """When the records at the checkpoint are gone, reading goes on with what there is."""
     bench.checkpoints.put("s", "0")
+    bench.run()
+    assert bench.events == [[1, 2, 3]]
+
+
+def test_a_stop_in_the_middle_of_a_closed_shard_loses_nothing(bench: Bench) -> None:
+    """What was not delivered when the pump was stopped is delivered by the next run."""
+    bench.streams.closed = {"s"}
+    stopping = [True]
+
+    def answer(_event: dict[str, Any]) -> Mapping[str, Any]:
+        if stopping:
+            stopping.pop()
+            bench.stop.set()
+            return failures(2)
+        return {}
+
+    bench.answers = answer
+    bench.run()
+    bench.run()
+    assert bench.events == [[1, 2, 3], [2, 3]]
+
+
+def test_any_trouble_is_survived(bench: Bench) -> None:
+    """A full disk, say, is logged and tried again; the pump never ends by itself."""
+    bench.streams.errors = [OSError("no space left on device")]
     bench.run()
     assert bench.events == [[1, 2, 3]]
 

@@ -37,6 +37,6 @@ def test_a_deadline_passes() -> None:
     """A deadline is so many seconds ahead of the clock's own now."""
     moment = [100.0]
     deadline = Clock(monotonic=lambda: moment[0]).deadline(5)
-    assert not deadline.passed
+    assert not deadline.passed()
     moment[0] = 105.0
-    assert deadline.passed
+    assert deadline.passed()

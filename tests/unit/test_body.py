@@ -1,0 +1,90 @@
+"""Where a request's body ends: strictly by RFC 9112, from bytes as they come over the wire."""
+
+import http.client
+import io
+
+import pytest
+
+from chalicelib.api.request import MAX_BODY
+from local.body import MAX_DISCARDED, BodyRefused, read_body
+
+
+def read(headers: bytes, body: bytes) -> tuple[bytes, bytes]:
+    """The body, and what is left for the next request."""
+    stream = io.BytesIO(headers + b"\r\n" + body)
+    parsed = http.client.parse_headers(stream)
+    return read_body(parsed, stream), stream.read()
+
+
+@pytest.mark.parametrize(
+    ("headers", "wire", "body"),
+    [
+        (b"", b"", b""),
+        (b"Content-Length: 0\r\n", b"", b""),
+        (b"Content-Length: 2\r\n", b"{}", b"{}"),
+        (b"Transfer-Encoding: chunked\r\n", b"0\r\n\r\n", b""),
+        (b"Transfer-Encoding: Chunked\r\n", b"2\r\n{}\r\n0\r\n\r\n", b"{}"),
+        (b"Transfer-Encoding: chunked\r\n", b"1;a=b\r\n{\r\nA\r\n12345678}}\r\n0\r\nX: y\r\n\r\n",
+         b"{12345678}}"),
+    ],
+)  # fmt: skip
+def test_reads_the_body_and_nothing_more(headers: bytes, wire: bytes, body: bytes) -> None:
+    """What follows the body is left for the next request."""
+    assert read(headers, wire + b"GET /next") == (body, b"GET /next")
+
+
+@pytest.mark.parametrize(
+    ("headers", "wire"),
+    [
+        (b"Content-Length: 2\r\nContent-Length: 2\r\n", b"{}"),
+        (b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n", b"0\r\n\r\n"),
+        (b"Transfer-Encoding: gzip, chunked\r\n", b"0\r\n\r\n"),
+        (b"Transfer-Encoding: identity\r\n", b"{}"),
+        (b"Content-Length : 2\r\n", b"{}"),
+        (b"Content-Length: +2\r\n", b"{}"),
+        (b"Content-Length: -1\r\n", b"{}"),
+        (b"Content-Length: 2, 2\r\n", b"{}"),
+        (b"Content-Length: 0x2\r\n", b"{}"),
+        ("Content-Length: ２\r\n".encode(), b"{}"),
+        (b"Content-Length: 3\r\n", b"{}"),
+        (b"Transfer-Encoding: chunked\r\n", b"0x2\r\n{}\r\n0\r\n\r\n"),
+        (b"Transfer-Encoding: chunked\r\n", b"-2\r\n{}\r\n0\r\n\r\n"),
+        (b"Transfer-Encoding: chunked\r\n", b"2\r\n{}}\r\n0\r\n\r\n"),
+        (b"Transfer-Encoding: chunked\r\n", b"5\r\n{}"),
+        (b"Transfer-Encoding: chunked\r\n", b""),
+    ],
+)
+def test_refuses_any_doubt_about_where_it_ends(headers: bytes, wire: bytes) -> None:
+    """A length that is given twice, oddly, or not kept is a bad request."""
+    with pytest.raises(BodyRefused) as refused:
+        read(headers, wire)
+    assert refused.value.code == "bad-request"
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_bounds_the_body(chunked: bool) -> None:
+    """A body of exactly the limit is read; one byte more is too large, by either framing."""
+    for size, fits in ((MAX_BODY, True), (MAX_BODY + 1, False)):
+        headers = b"Content-Length: %d\r\n" % size
+        wire = b"x" * size
+        if chunked:
+            headers, wire = (
+                b"Transfer-Encoding: chunked\r\n",
+                b"%x\r\n%s\r\n0\r\n\r\n" % (size, wire),
+            )
+        if fits:
+            assert read(headers, wire)[0] == b"x" * size
+        else:
+            with pytest.raises(BodyRefused) as refused:
+                read(headers, wire)
+            assert refused.value.code == "body-too-large"
+
+
+def test_what_is_too_large_is_read_away_within_bounds() -> None:
+    """The sender of a large body hears the answer; that of an endless one is cut off."""
+    for size, left in ((MAX_BODY + 1, 0), (MAX_DISCARDED + 5, 5)):
+        stream = io.BytesIO(b"Content-Length: %d\r\n\r\n" % size + b"x" * size)
+        parsed = http.client.parse_headers(stream)
+        with pytest.raises(BodyRefused):
+            read_body(parsed, stream)
+        assert len(stream.read()) == left
