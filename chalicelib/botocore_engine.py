@@ -21,6 +21,9 @@ CLIENT_CONFIG = Config(
 )
 """Seconds and tries. botocore's own 60 s would outlive the function that waits for it."""
 
+_TRANSPORT_FAILED = (exceptions.ConnectionError, exceptions.HTTPClientError)
+"""Neither is a kind of the other; botocore's own retries go by the same two."""
+
 _WORTH_REPEATING = {
     "InternalServerError",
     "InternalFailure",
@@ -81,10 +84,7 @@ def _call(
 ) -> Mapping[str, Any]:
     try:
         return operation(**request)
-    except (
-        exceptions.ConnectionError,
-        exceptions.HTTPClientError,
-    ) as error:  # neither is a kind of the other
+    except _TRANSPORT_FAILED as error:
         raise UnknownOutcome(type(error).__name__) from error
     except exceptions.ClientError as error:
         raise _translated(error) from error

@@ -1,14 +1,13 @@
 """Reading a request's body from the wire, by the strict rules of RFC 9112."""
 
 import re
+from email.errors import FirstHeaderLineIsContinuationDefect, MissingHeaderBodySeparatorDefect
 from email.message import Message
 from typing import BinaryIO
 
 from chalicelib.api.request import MAX_BODY
 
-MAX_DISCARDED = 16 * MAX_BODY
-"""Bytes of a body that is too large which are still read, so that its sender hears the answer."""
-
+_UNREADABLE = (FirstHeaderLineIsContinuationDefect, MissingHeaderBodySeparatorDefect)
 _LENGTH = re.compile("[0-9]{1,15}")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(;.*)?\r?\n")
 
@@ -29,7 +28,8 @@ def read_body(headers: Message, stream: BinaryIO) -> bytes:
     """
     lengths = headers.get_all("content-length", [])
     codings = headers.get_all("transfer-encoding", [])
-    if headers.defects or len(lengths) + len(codings) > 1:
+    unreadable = any(isinstance(defect, _UNREADABLE) for defect in headers.defects)
+    if unreadable or len(lengths) + len(codings) > 1:
         raise BodyRefused("bad-request")
     if codings:
         return _read_chunks(codings[0], stream)
@@ -40,7 +40,6 @@ def _read_length(text: str, stream: BinaryIO) -> bytes:
     if not _LENGTH.fullmatch(text):
         raise BodyRefused("bad-request")
     if int(text) > MAX_BODY:
-        _discard(min(int(text), MAX_DISCARDED), stream)
         raise BodyRefused("body-too-large")
     return _read_exactly(int(text), stream)
 
@@ -73,8 +72,3 @@ def _read_exactly(length: int, stream: BinaryIO) -> bytes:
     if len(body) < length:
         raise BodyRefused("bad-request")
     return body
-
-
-def _discard(length: int, stream: BinaryIO) -> None:
-    while length > 0 and (piece := stream.read(min(length, 65536))):
-        length -= len(piece)

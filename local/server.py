@@ -5,7 +5,10 @@ development issuer's keys are served beside the app; the log holds routes and ne
 """
 
 import logging
+import socket
+import sys
 import time
+from contextlib import suppress
 from typing import Any
 
 from chalice.app import Chalice
@@ -28,11 +31,20 @@ from local.body import BodyRefused, read_body
 HOST = "127.0.0.1"
 JWKS_PATH = "/.well-known/jwks.json"
 
+MAX_LINGERED = 64 * 1024 * 1024
+LINGER_SECONDS = 2.0
+"""Bytes that are read, and seconds that are waited for the next of them, before a refused request's
+connection is closed."""
+
 log = logging.getLogger(__name__)
 
 
 class Server(ThreadedHTTPServer):
     request_queue_size = 128
+
+    def handle_error(self, *_args: Any) -> None:
+        """A connection that broke, most likely: not worth a traceback."""
+        log.warning("connection: %s", type(sys.exception()).__name__)
 
 
 class Handler(ChaliceRequestHandler):
@@ -50,10 +62,18 @@ class Handler(ChaliceRequestHandler):
         route = self._route()
         answer = self._answer(route)
         self._send(answer)
+        if self.close_connection:
+            self._linger()
         took = (time.monotonic() - began) * 1000
         log.info("%s %s %d %.0f ms", self.command, route or "(no route)", answer.status, took)
 
-    do_TRACE = do_CONNECT = _generic_handle  # noqa: N815 - http.server's names
+    def __getattr__(self, name: str) -> Any:
+        """Any other method is one that no route allows, and is answered so by the app."""
+        if name.startswith("do_") and name.isascii():
+            return self._generic_handle
+        raise AttributeError(name)
+
+    # The names under which http.server, and Chalice's handler, look for methods.
     do_GET = do_PUT = do_POST = do_DELETE = _generic_handle  # noqa: N815
     do_HEAD = do_PATCH = do_OPTIONS = _generic_handle  # noqa: N815
 
@@ -105,9 +125,23 @@ class Handler(ChaliceRequestHandler):
         if self.command != "HEAD" and answer.status != 304:
             self.wfile.write(body)
 
+    def _linger(self) -> None:
+        """Reads on for a while before closing, or a client that still sends never hears the answer.
+
+        Closing with unread data resets the connection (RFC 9112, section 9.6).
+        """
+        self.wfile.flush()
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_WR)
+            self.connection.settimeout(LINGER_SECONDS)
+            left = MAX_LINGERED
+            while left > 0 and (piece := self.rfile.read1(65536)):
+                left -= len(piece)
+
     def send_error(self, *_args: Any, **_more: Any) -> None:
         """What Python's server cannot read as HTTP at all."""
         self.close_connection = True
+        self.request_version = self.protocol_version  # or there would be no status line
         self._send(gateway_response("DEFAULT_4XX"))
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002

@@ -88,7 +88,7 @@ MUTANTS = [
         "failed-connection-taken-for-a-defect",
         "chalicelib/botocore_engine.py",
         "(exceptions.ConnectionError, exceptions.HTTPClientError)",
-        "exceptions.HTTPClientError",
+        "(exceptions.HTTPClientError,)",
         "tests/contract/test_botocore_engine.py -k resend_that_cannot_connect",
     ),
     # Sync

@@ -6,7 +6,7 @@ import io
 import pytest
 
 from chalicelib.api.request import MAX_BODY
-from local.body import MAX_DISCARDED, BodyRefused, read_body
+from local.body import BodyRefused, read_body
 
 
 def read(headers: bytes, body: bytes) -> tuple[bytes, bytes]:
@@ -22,6 +22,7 @@ def read(headers: bytes, body: bytes) -> tuple[bytes, bytes]:
         (b"", b"", b""),
         (b"Content-Length: 0\r\n", b"", b""),
         (b"Content-Length: 2\r\n", b"{}", b"{}"),
+        (b"Content-Type: multipart/form-data\r\nContent-Length: 2\r\n", b"{}", b"{}"),
         (b"Transfer-Encoding: chunked\r\n", b"0\r\n\r\n", b""),
         (b"Transfer-Encoding: Chunked\r\n", b"2\r\n{}\r\n0\r\n\r\n", b"{}"),
         (b"Transfer-Encoding: chunked\r\n", b"1;a=b\r\n{\r\nA\r\n12345678}}\r\n0\r\nX: y\r\n\r\n",
@@ -41,6 +42,7 @@ def test_reads_the_body_and_nothing_more(headers: bytes, wire: bytes, body: byte
         (b"Transfer-Encoding: gzip, chunked\r\n", b"0\r\n\r\n"),
         (b"Transfer-Encoding: identity\r\n", b"{}"),
         (b"Content-Length : 2\r\n", b"{}"),
+        (b" Content-Length: 2\r\n", b"{}"),
         (b"Content-Length: +2\r\n", b"{}"),
         (b"Content-Length: -1\r\n", b"{}"),
         (b"Content-Length: 2, 2\r\n", b"{}"),
@@ -78,13 +80,3 @@ def test_bounds_the_body(chunked: bool) -> None:
             with pytest.raises(BodyRefused) as refused:
                 read(headers, wire)
             assert refused.value.code == "body-too-large"
-
-
-def test_what_is_too_large_is_read_away_within_bounds() -> None:
-    """The sender of a large body hears the answer; that of an endless one is cut off."""
-    for size, left in ((MAX_BODY + 1, 0), (MAX_DISCARDED + 5, 5)):
-        stream = io.BytesIO(b"Content-Length: %d\r\n\r\n" % size + b"x" * size)
-        parsed = http.client.parse_headers(stream)
-        with pytest.raises(BodyRefused):
-            read_body(parsed, stream)
-        assert len(stream.read()) == left

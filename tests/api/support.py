@@ -1,0 +1,63 @@
+"""Words that the tests of the API share."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+
+JSON = {"Content-Type": "application/json"}
+
+
+def picture(prompt: str = "a red fox", **members: Any) -> dict[str, Any]:
+    """An image to save."""
+    return {"prompt": prompt, "imageUrl": "https://images.example/fox.png", **members}
+
+
+def save(client: httpx.Client, many: int = 1) -> int:
+    """Saves so many images and syncs; answers the library's newest cursor."""
+    for first in range(1, many + 1, 25):
+        images = [picture(f"prompt {n}") for n in range(first, min(first + 25, many + 1))]
+        client.post("/api/images/batch", json={"images": images}).raise_for_status()
+    return sync(client)
+
+
+def sync(client: httpx.Client) -> int:
+    """Syncs; answers the library's newest cursor."""
+    synced = client.post("/api/images/sync").raise_for_status().json()
+    assert synced["upToDate"]
+    cursor: int = synced["cursor"]
+    return cursor
+
+
+def pages(client: httpx.Client, limit: int) -> Iterator[dict[str, Any]]:
+    """Every page from the newest on; they must come to an end."""
+    query = {"limit": limit}
+    for _ in range(500):
+        page = client.get("/api/images", params=query).raise_for_status().json()
+        yield page
+        if page["next"] is None:
+            return
+        query["before"] = page["next"]
+    raise AssertionError("The pages do not end.")
+
+
+def library(client: httpx.Client) -> list[dict[str, Any]]:
+    """All images, newest first."""
+    return [image for page in pages(client, 200) for image in page["images"]]
+
+
+def assert_problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
+    """Checks that the answer is this problem, in the shape that all have; answers its members."""
+    assert answer.headers["Content-Type"] == "application/problem+json", answer.text
+    problem: dict[str, Any] = answer.json()
+    assert (answer.status_code, problem["code"]) == (status, code), problem
+    assert problem["status"] == answer.status_code
+    assert problem["type"] == f"urn:problem-type:image-storage:{code}"
+    assert all(isinstance(problem[name], str) and problem[name] for name in ("title", "detail"))
+    assert set(problem) - {"errors"} == {"type", "title", "status", "code", "detail"}
+    return problem
+
+
+def where(problem: dict[str, Any]) -> list[str]:
+    """What its errors name."""
+    return [text for error in problem["errors"] for key, text in error.items() if key != "detail"]

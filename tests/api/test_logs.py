@@ -1,0 +1,102 @@
+"""Nothing that users send reaches the log: no prompt, no URL, no key, no token."""
+
+import json
+import uuid
+from typing import Any
+
+import botocore.session
+import httpx
+import pytest
+
+from chalicelib.auth import user_id
+from local.issuer import ISSUER
+from tests.api.server import Server
+from tests.api.support import JSON, assert_problem, picture, sync
+
+
+@pytest.fixture
+def canary() -> str:
+    """A word that stands nowhere else."""
+    return f"canary{uuid.uuid4().hex}"
+
+
+def logged(server: Server, client: httpx.Client) -> str:
+    """The log, with the lines of all that this client asked before.
+
+    Its connection is served by one thread, which logs a request before it reads the next.
+    """
+    client.get("/api/health").raise_for_status()
+    return server.log.read_text()
+
+
+def put_broken(server: Server, table: str, name: str, **key: dict[str, str]) -> None:
+    """Puts an item that the app cannot read where the user of that name has something."""
+    environ = server.environ()
+    database: Any = botocore.session.get_session().create_client(
+        "dynamodb",
+        region_name=environ["AWS_DEFAULT_REGION"],
+        endpoint_url=environ["AWS_ENDPOINT_URL_DYNAMODB"],
+        aws_access_key_id=environ["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environ["AWS_SECRET_ACCESS_KEY"],
+    )
+    item = {"user_id": {"S": user_id(ISSUER, name)}, "idem": {"S": "broken"}, **key}
+    item["expires_at"] = {"N": "99999999999"}
+    database.put_item(TableName=environ[table], Item=item)
+
+
+def test_saves_are_logged_without_what_they_save(
+    server: Server, alice: httpx.Client, canary: str
+) -> None:
+    """A save and its reading leave routes and times in the log, and nothing of the image."""
+    image = picture(canary, imageUrl=f"https://{canary}.example/{canary}", model=canary)
+    saved = alice.post("/api/images", json=image, headers={"Idempotency-Key": canary})
+    assert saved.status_code == 201
+    sync(alice)
+    assert canary in alice.get("/api/images", headers={"If-None-Match": canary}).text
+    log = logged(server, alice)
+    assert "POST /api/images 201" in log
+    assert canary not in log
+    assert alice.headers["Authorization"].removeprefix("Bearer ") not in log
+
+
+def test_refused_requests_are_logged_without_what_they_say(
+    server: Server, alice: httpx.Client, canary: str
+) -> None:
+    """Wherever in a wrong request a prompt stands, the log does not repeat it."""
+    answers = [
+        alice.post("/api/images", json=picture(**{canary: canary})),
+        alice.post("/api/images", json=picture(imageUrl=canary, seed=canary)),
+        alice.post("/api/images", content=f'{{"{canary}":NaN', headers=JSON),
+        alice.post("/api/images", content=canary, headers={"Content-Type": f"text/{canary}"}),
+        alice.post(
+            "/api/images", json=picture(), headers={"Idempotency-Key": f"{canary} {canary}"}
+        ),
+        alice.get(f"/api/images/{canary}"),
+        alice.get(f"/api/images?{canary}={canary}&before={canary}"),
+        alice.get(f"/{canary}/{canary}?{canary}"),
+        alice.put(f"/api/images/{canary}"),
+        alice.get("/api/images", headers={"Authorization": f"Bearer {canary}"}),
+        alice.get("/api/images", headers={"Authorization": canary}),
+        server.send(f"GET /api/health {canary} HTTP/1.1\r\n\r\n".encode()),
+        server.send(f"{canary} /api/health HTTP/1.1\r\n\r\n".encode()),
+        server.send(f"GET /api/health HTTP/1.1\r\nContent-Length: {canary}\r\n\r\n".encode()),
+    ]
+    assert all(400 <= answer.status_code < 500 for answer in answers)
+    assert canary not in logged(server, alice)
+
+
+def test_internal_errors_are_logged_without_what_was_sent(server: Server, canary: str) -> None:
+    """When the app itself fails, the log says where, and nothing of the request or of the data."""
+    name = f"carol {uuid.uuid4()}"
+    put_broken(server, "IDEMPOTENCY_TABLE", name, key={"S": canary})
+    put_broken(server, "PARTITION_TABLE", name, cursor={"N": "1"}, image={"S": canary})
+    with server.client(name) as carol:
+        headers = {"Idempotency-Key": canary}
+        saving = carol.post("/api/images", json=picture(canary), headers=headers)
+        reading = carol.get("/api/images", headers={"If-None-Match": canary})
+        log = logged(server, carol)
+    for answer in (saving, reading):
+        assert_problem(answer, 500, "internal-error")
+        assert canary not in json.dumps(answer.json())
+    assert log.count("unexpected ") >= 2
+    assert canary not in log
