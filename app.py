@@ -91,6 +91,11 @@ def show_image(cursor: str) -> Response:
     return answer(handlers.show_image, cursor=cursor)
 
 
+@route("/api/images/{cursor}", methods=["DELETE"], authorizer=authorize)
+def delete_image(cursor: str) -> Response:
+    return answer(handlers.delete_image, cursor=cursor)
+
+
 @route("/api/health", methods=["GET"])
 def health() -> Response:
     return public.health()

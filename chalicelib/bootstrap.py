@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from chalicelib.auth import Authenticator, JwksKeys, fetch_jwks
 from chalicelib.botocore_engine import BotocoreDynamo, make_client
 from chalicelib.config import Settings
+from chalicelib.deletion import Deleter
 from chalicelib.dynamo import Dynamo
 from chalicelib.entries import UserId
 from chalicelib.idempotency import Markers
@@ -28,6 +29,7 @@ class Services:
     primary: Primary
     open_partition: Callable[[UserId], Partition]
     syncer: Syncer
+    deleter: Deleter
 
 
 def build(
@@ -52,10 +54,10 @@ def build(
         Backoff(APPEND_TRIES, base=0.02, cap=1.0, sleep=clock.sleep),
         new_idem,
     )
-    syncer = Syncer(
-        primary, open_partition, Backoff(SYNC_TRIES, base=0.02, cap=1.0, sleep=clock.sleep)
-    )
-    return Services(clock, dynamo, primary, open_partition, syncer)
+    backoff = Backoff(SYNC_TRIES, base=0.02, cap=1.0, sleep=clock.sleep)
+    syncer = Syncer(primary, open_partition, backoff)
+    deleter = Deleter(primary, open_partition, syncer, backoff)
+    return Services(clock, dynamo, primary, open_partition, syncer, deleter)
 
 
 def build_authenticator(settings: Settings) -> Authenticator:

@@ -13,6 +13,9 @@ from chalicelib.entries import Cursor, UserId
 NOTHING_THERE = "attribute_not_exists(user_id)"
 """The condition under which an entry may be put. DynamoDB looks at the whole primary key."""
 
+IS_IMAGE = "#kind = :image"
+"""The condition under which an entry may be deleted: so one deletion at most is ever done."""
+
 MAX_TRANSACTION_ITEMS = 100
 MAX_TRANSACTION_BYTES = 4_000_000
 """Limits of TransactWriteItems (DynamoDB developer guide, "Service, account, and table quotas")."""
@@ -63,16 +66,28 @@ class Log:
         writes = [{"Put": put} for put in puts] + list(others)
         self._dynamo.transact_write_items(TransactItems=writes)
 
-    def strip(self, user: UserId, cursor: Cursor, *attributes: str) -> None:
+    def strip(self, user: UserId, cursor: Cursor, attributes: Sequence[str]) -> None:
         """Turns what stands at the cursor into a stub: these attributes go, all others stay."""
+        self._dynamo.update_item(**self._stripping(user, cursor, attributes))
+
+    def strip_image(
+        self, user: UserId, cursor: Cursor, attributes: Sequence[str]
+    ) -> Mapping[str, Any]:
+        """The write, for a transaction, that does so only if an image stands there."""
+        update = self._stripping(user, cursor, attributes)
+        values = {**update["ExpressionAttributeValues"], ":image": {"S": "image"}}
+        condition = {"ConditionExpression": IS_IMAGE, "ExpressionAttributeValues": values}
+        return {"Update": {**update, **condition}}
+
+    def _stripping(self, user: UserId, cursor: Cursor, attributes: Sequence[str]) -> dict[str, Any]:
         names = {f"#{i}": name for i, name in enumerate(attributes)}
-        self._dynamo.update_item(
-            TableName=self._table,
-            Key=self._key(user, cursor),
-            UpdateExpression=f"SET #kind = :erased REMOVE {', '.join(names)}",
-            ExpressionAttributeNames={"#kind": "kind", **names},
-            ExpressionAttributeValues={":erased": {"S": "erased"}},
-        )
+        return {
+            "TableName": self._table,
+            "Key": self._key(user, cursor),
+            "UpdateExpression": f"SET #kind = :erased REMOVE {', '.join(names)}",
+            "ExpressionAttributeNames": {"#kind": "kind", **names},
+            "ExpressionAttributeValues": {":erased": {"S": "erased"}},
+        }
 
     def _key(self, user: UserId, cursor: Cursor) -> Item:
         return {"user_id": {"S": user}, "cursor": {"N": str(cursor)}}

@@ -18,7 +18,7 @@ from chalicelib.errors import (
     Unavailable,
 )
 from chalicelib.log import Log, Slice
-from chalicelib.tables import row_from_item, row_to_item
+from chalicelib.tables import ROW_PAYLOAD, row_from_item, row_to_item
 from chalicelib.timing import Backoff, Deadline
 
 MAX_FILLS = 4
@@ -77,6 +77,11 @@ class Partition:
         if image is None:
             raise ImageNotFound
         return image
+
+    def is_erased(self, cursor: Cursor) -> bool:
+        """Whether a stub stands at the cursor: not an image, and not nothing yet."""
+        item = self._log.get(self._user, cursor)
+        return item is not None and row_from_item(item).kind == "erased"
 
     def page(
         self, limit: int, before: Cursor | None, at_least: Cursor | None, deadline: Deadline
@@ -148,7 +153,7 @@ class Partition:
         """
         for _ in self._backoff.attempts(deadline):
             try:
-                self._log.strip(self._user, cursor, "image", "version")
+                self._log.strip(self._user, cursor, ROW_PAYLOAD)
             except UnknownOutcome:
                 continue
             return

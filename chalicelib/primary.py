@@ -1,16 +1,17 @@
 """The log of record: where saves are decided. One append-only log of entries per user."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
 from chalicelib.dynamo import Dynamo, Item, Reason, Refused, UnknownOutcome
 from chalicelib.entries import START, Cursor, Entry, Image, Payload, UserId, leading_run
-from chalicelib.errors import Contended, HoleFound, Unavailable
+from chalicelib.errors import Contended, HoleFound, ImageNotFound, Unavailable
 from chalicelib.idempotency import IdempotentRequest, Markers, new_marker, replay
 from chalicelib.log import Log
-from chalicelib.tables import entry_from_item, entry_to_item
+from chalicelib.tables import ENTRY_PAYLOAD, entry_from_item, entry_to_item
 from chalicelib.timing import Backoff, Clock, Deadline
 
 
@@ -145,6 +146,35 @@ class Primary:
             return self.tail(user)
         except UnknownOutcome:  # of a read: nothing was sent yet
             return None
+
+    def delete(self, user: UserId, cursor: Cursor, deadline: Deadline) -> None:
+        """Puts a deletion after the tail and turns the image into a stub: both or neither.
+
+        Nothing is left to do where a stub stands already. Raises `ImageNotFound` where no image
+        ever stood, `Unavailable` when it could not be made sure of in time.
+        """
+        idem, created_at = self._new_idem(), self._clock.timestamp()
+        for _ in self._backoff.attempts(deadline):
+            # Whatever became of an earlier try shows in the entry itself. A try that is still on
+            # its way can do no harm later: only the first deletion finds an image there.
+            with suppress(Refused, UnknownOutcome):
+                if self._is_erased(user, cursor):
+                    return
+                tail = self.tail(user)
+                deletion = Entry(
+                    Cursor(tail.cursor + 1), idem, created_at, tail.count - 1, deletes=cursor
+                )
+                stub = self._log.strip_image(user, cursor, ENTRY_PAYLOAD)
+                self._log.put_new([entry_to_item(user, deletion)], [stub])
+                return
+        raise Unavailable("delete")
+
+    def _is_erased(self, user: UserId, cursor: Cursor) -> bool:
+        item = self._log.get(user, cursor)
+        kind = None if item is None else entry_from_item(item).kind
+        if kind not in ("image", "erased"):
+            raise ImageNotFound
+        return kind == "erased"
 
     def read_after(self, user: UserId, cursor: Cursor, limit: int, deadline: Deadline) -> Run:
         """The consecutive entries from cursor+1 on, at most `limit`.

@@ -21,6 +21,11 @@ ROW_VERSION = 1
 """The form in which images are rendered into partitions; kept on each row but stubs."""
 
 
+ENTRY_PAYLOAD = ("prompt", "image_url", "model", "seed", "steps")
+ROW_PAYLOAD = ("image", "version")
+"""The attributes that a stub lacks, in the primary and in a partition."""
+
+
 class Users(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
     """Sparse: only a user's first entry has `registered_at`, so this lists each user once."""
 

@@ -31,6 +31,9 @@ from local.body import BodyRefused, read_body
 HOST = "127.0.0.1"
 JWKS_PATH = "/.well-known/jwks.json"
 
+METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"}
+"""What may be logged of a request line, beside its route: anything else may be somebody's text."""
+
 MAX_LINGERED = 64 * 1024 * 1024
 LINGER_SECONDS = 2.0
 """Bytes that are read, and seconds that are waited for the next of them, before a refused request's
@@ -65,7 +68,8 @@ class Handler(ChaliceRequestHandler):
         if self.close_connection:
             self._linger()
         took = (time.monotonic() - began) * 1000
-        log.info("%s %s %d %.0f ms", self.command, route or "(no route)", answer.status, took)
+        method = self.command if self.command in METHODS else "(no method)"
+        log.info("%s %s %d %.0f ms", method, route or "(no route)", answer.status, took)
 
     def __getattr__(self, name: str) -> Any:
         """Any other method is one that no route allows, and is answered so by the app."""
@@ -117,12 +121,13 @@ class Handler(ChaliceRequestHandler):
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)
-        if answer.status != 304:
+        has_body = answer.status not in (204, 304)
+        if has_body:
             self.send_header("Content-Length", str(len(body)))
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
-        if self.command != "HEAD" and answer.status != 304:
+        if self.command != "HEAD" and has_body:
             self.wfile.write(body)
 
     def _linger(self) -> None:

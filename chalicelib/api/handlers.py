@@ -80,6 +80,12 @@ def show_image(call: Call, cursor: str) -> Answer:
     return call.revalidated(call.partition.image(cursor_of(cursor, "cursor")))
 
 
+def delete_image(call: Call, cursor: str) -> Answer:
+    Query.of(call.request)
+    call.services.deleter.delete(call.request.user, cursor_of(cursor, "cursor"), call.deadline)
+    return Answer(204, "")
+
+
 def sync_images(call: Call) -> Answer:
     Query.of(call.request)
     if call.request.body.strip() and json_body(call.request) != {}:

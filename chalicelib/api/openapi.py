@@ -68,6 +68,14 @@ class Operation:
     public: bool = False
 
 
+CURSOR_IN_PATH: Fragment = {
+    "name": "cursor",
+    "in": "path",
+    "required": True,
+    "description": "The image's cursor.",
+    "schema": parts.CURSOR,
+}
+
 OPERATIONS = (
     Operation(
         "post",
@@ -176,15 +184,20 @@ OPERATIONS = (
         parts.revalidated(parts.answer("The image.", ref("schemas", "Image"))),
         (*SIGNED_IN, "not-found"),
         parameters=(
-            {
-                "name": "cursor",
-                "in": "path",
-                "required": True,
-                "description": "The image's cursor.",
-                "schema": parts.CURSOR,
-            },
+            CURSOR_IN_PATH,
             ref("parameters", "IfNoneMatch"),
         ),
+    ),
+    Operation(
+        "delete",
+        "/images/{cursor}",
+        "deleteImage",
+        "Delete an image",
+        "After the 204 no read shows the image any more. Deleting it again answers 204 too. Other "
+        "clients learn of it from the changes.",
+        {"204": {"description": "The image is gone."}},
+        (*SIGNED_IN, "not-found"),
+        parameters=(CURSOR_IN_PATH,),
     ),
     Operation(
         "get",

@@ -20,6 +20,7 @@ ROUTES = [
     ("GET", "/api/images/changes"),
     ("POST", "/api/images/sync"),
     ("GET", "/api/images/1"),
+    ("DELETE", "/api/images/1"),
 ]
 """The routes that need a token."""
 
@@ -179,7 +180,7 @@ def test_unknown_routes(alice: httpx.Client, method: str, path: str) -> None:
         ("/api/images/batch", {"POST"}),
         ("/api/images/changes", {"GET"}),
         ("/api/images/sync", {"POST"}),
-        ("/api/images/1", {"GET"}),
+        ("/api/images/1", {"GET", "DELETE"}),
         ("/api/health", {"GET"}),
         ("/api/openapi.json", {"GET"}),
     ],

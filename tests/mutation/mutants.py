@@ -15,6 +15,7 @@ class Mutant:
 
 
 PRIMARY = "tests/contract/test_primary.py"
+DELETION = "tests/contract/test_deletion.py"
 SYNC = "tests/contract/test_sync.py"
 PARTITION = "tests/contract/test_partition.py"
 WIRE = "tests/contract/test_wire.py"
@@ -90,6 +91,50 @@ MUTANTS = [
         "(exceptions.ConnectionError, exceptions.HTTPClientError)",
         "(exceptions.HTTPClientError,)",
         "tests/contract/test_botocore_engine.py -k resend_that_cannot_connect",
+    ),
+    # Delete
+    Mutant(
+        "deletion-answered-without-sync",
+        "chalicelib/deletion.py",
+        "            self._syncer.sync(user, deadline)\n"
+        "            if partition.is_erased(cursor):\n",
+        "            if True:\n",
+        DELETION,
+    ),
+    Mutant(
+        "deletion-answered-while-the-partition-shows-it",
+        "chalicelib/deletion.py",
+        "            if partition.is_erased(cursor):\n",
+        "            if True:\n",
+        DELETION,
+    ),
+    Mutant(
+        "deletion-of-what-is-deleted",
+        "chalicelib/log.py",
+        'condition = {"ConditionExpression": IS_IMAGE, ',
+        'condition = {"ConditionExpression": IS_IMAGE + " OR attribute_exists(user_id)", ',
+        f"{DELETION} -k at_once",
+    ),
+    Mutant(
+        "stub-without-its-idem",
+        "chalicelib/tables.py",
+        'ENTRY_PAYLOAD = ("prompt", ',
+        'ENTRY_PAYLOAD = ("idem", "prompt", ',
+        DELETION,
+    ),
+    Mutant(
+        "index-attribute-lost-with-a-stub",
+        "chalicelib/tables.py",
+        'ENTRY_PAYLOAD = ("prompt", ',
+        'ENTRY_PAYLOAD = ("registered_at", "prompt", ',
+        DELETION,
+    ),
+    Mutant(
+        "payload-left-in-a-stub",
+        "chalicelib/tables.py",
+        'ENTRY_PAYLOAD = ("prompt", ',
+        "ENTRY_PAYLOAD = (",
+        DELETION,
     ),
     # Sync
     Mutant(
