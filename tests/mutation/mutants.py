@@ -281,8 +281,8 @@ MUTANTS = [
     Mutant(
         "failures-of-a-batch-not-reported",
         "chalicelib/doorbell.py",
-        "        if not _synced(user, syncer, deadline)\n",
-        "        if _synced(user, syncer, deadline) is None\n",
+        "deadline.passed() or not _synced(user, syncer, deadline)\n",
+        "_synced(user, syncer, deadline) is None\n",
         "tests/unit/test_doorbell.py",
     ),
     Mutant(
