@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from chalicelib.bootstrap import build
+from chalicelib.config import Settings
+from chalicelib.tables import create_tables
 from local.engine import Connection, Engine, cache_dir, ensure_installed
 from local.workspace import Credentials
+from tests.support import Store
 
 
 def pytest_configure() -> None:
@@ -43,3 +47,27 @@ def engine(tmp_path_factory: pytest.TempPathFactory, engine_files: Path) -> Iter
 def table_prefix() -> str:
     """A beginning for table names that no other test has."""
     return f"test-{uuid.uuid4().hex}-"
+
+
+@pytest.fixture
+def settings(engine: Connection, table_prefix: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Those of three fresh tables. The environment says the same, to the app and to processes."""
+    variables = engine.environ(os.environ) | {
+        "PRIMARY_TABLE": table_prefix + "images",
+        "PARTITION_TABLE": table_prefix + "partition",
+        "IDEMPOTENCY_TABLE": table_prefix + "idempotency",
+        "OIDC_ISSUER": "https://issuer.example",
+        "OIDC_AUDIENCE": "tests",
+        "OIDC_JWKS_URL": "https://issuer.example/keys",
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    found = Settings.from_environ(variables)
+    create_tables(found.tables)
+    return found
+
+
+@pytest.fixture
+def store(settings: Settings) -> Store:
+    """The services on the fresh tables."""
+    return Store(build(settings), settings)

@@ -1,16 +1,16 @@
 """What the tests of the domain share: values to save, services on fresh tables, and faults."""
 
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib.bootstrap import Services, build
-from chalicelib.config import Settings, TableNames
+from chalicelib.config import Settings
 from chalicelib.dynamo import Dynamo
 from chalicelib.entries import Cursor, Entry, Image, Payload, Row, UserId, render
 from chalicelib.log import Log
-from chalicelib.oidc import Oidc
 from chalicelib.partition import Partition
 from chalicelib.tables import entry_from_item, entry_to_item, row_from_item
 from chalicelib.timing import Clock, Deadline
@@ -27,11 +27,6 @@ def picture(number: int = 1) -> Payload:
 
 def pictures(many: int) -> tuple[Payload, ...]:
     return tuple(picture(number) for number in range(1, many + 1))
-
-
-def settings_of(names: TableNames) -> Settings:
-    oidc = Oidc("https://issuer.example", "tests", "https://issuer.example/keys")
-    return Settings(names, oidc)
 
 
 @dataclass
@@ -145,6 +140,23 @@ def quick(store: Store, now: Callable[[], float] = time.time) -> tuple[Store, In
 def foreign(cursor: int) -> Entry:
     """An image at the cursor that another request saved."""
     return Entry(Cursor(cursor), "another", "2026-01-01T00:00:00.000Z", cursor, picture(cursor))
+
+
+def at_once(many: int, work: Callable[[], object]) -> int:
+    """Runs the work in so many threads that begin together; how many ended without an error."""
+    start = threading.Barrier(many)
+    done: list[object] = []
+
+    def run() -> None:
+        start.wait()
+        done.append(work())
+
+    threads = [threading.Thread(target=run) for _ in range(many)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return len(done)
 
 
 def dump(log: Log, user: UserId) -> list[Mapping[str, Any]]:

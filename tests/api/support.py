@@ -3,7 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
+import botocore.session
 import httpx
+
+from tests.api.server import Server
 
 JSON = {"Content-Type": "application/json"}
 
@@ -44,6 +47,18 @@ def pages(client: httpx.Client, limit: int) -> Iterator[dict[str, Any]]:
 def library(client: httpx.Client) -> list[dict[str, Any]]:
     """All images, newest first."""
     return [image for page in pages(client, 200) for image in page["images"]]
+
+
+def database(server: Server) -> Any:
+    """A client for the server's own database, as someone with its secret has."""
+    environ = server.environ()
+    return botocore.session.get_session().create_client(
+        "dynamodb",
+        region_name=environ["AWS_DEFAULT_REGION"],
+        endpoint_url=environ["AWS_ENDPOINT_URL_DYNAMODB"],
+        aws_access_key_id=environ["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environ["AWS_SECRET_ACCESS_KEY"],
+    )
 
 
 def assert_problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:

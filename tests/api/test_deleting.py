@@ -3,11 +3,10 @@
 import random
 from typing import Any
 
-import botocore.session
 import httpx
 
 from tests.api.server import Server
-from tests.api.support import assert_problem, library, picture, save
+from tests.api.support import assert_problem, database, library, picture, save
 
 
 def fold(client: httpx.Client, limit: int) -> tuple[dict[int, Any], int]:
@@ -100,14 +99,7 @@ def test_nothing_of_it_stays_in_the_database(server: Server, alice: httpx.Client
         "/api/images", json=picture(canary), headers={"Idempotency-Key": "k"}
     ).raise_for_status()
     alice.delete("/api/images/1").raise_for_status()
-    environ = server.environ()
-    client: Any = botocore.session.get_session().create_client(
-        "dynamodb",
-        region_name=environ["AWS_DEFAULT_REGION"],
-        endpoint_url=environ["AWS_ENDPOINT_URL_DYNAMODB"],
-        aws_access_key_id=environ["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=environ["AWS_SECRET_ACCESS_KEY"],
-    )
+    environ, client = server.environ(), database(server)
     for name in ("PRIMARY_TABLE", "PARTITION_TABLE", "IDEMPOTENCY_TABLE"):
         pages = client.get_paginator("scan").paginate(TableName=environ[name])
         items = [item for page in pages for item in page["Items"]]

@@ -2,16 +2,14 @@
 
 import json
 import uuid
-from typing import Any
 
-import botocore.session
 import httpx
 import pytest
 
 from chalicelib.auth import user_id
 from local.issuer import ISSUER
 from tests.api.server import Server
-from tests.api.support import JSON, assert_problem, picture, sync
+from tests.api.support import JSON, assert_problem, database, picture, sync
 
 
 @pytest.fixture
@@ -31,17 +29,9 @@ def logged(server: Server, client: httpx.Client) -> str:
 
 def put_broken(server: Server, table: str, name: str, **key: dict[str, str]) -> None:
     """Puts an item that the app cannot read where the user of that name has something."""
-    environ = server.environ()
-    database: Any = botocore.session.get_session().create_client(
-        "dynamodb",
-        region_name=environ["AWS_DEFAULT_REGION"],
-        endpoint_url=environ["AWS_ENDPOINT_URL_DYNAMODB"],
-        aws_access_key_id=environ["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=environ["AWS_SECRET_ACCESS_KEY"],
-    )
     item = {"user_id": {"S": user_id(ISSUER, name)}, "idem": {"S": "broken"}, **key}
     item["expires_at"] = {"N": "99999999999"}
-    database.put_item(TableName=environ[table], Item=item)
+    database(server).put_item(TableName=server.environ()[table], Item=item)
 
 
 def test_saves_are_logged_without_what_they_save(

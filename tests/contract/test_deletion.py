@@ -1,6 +1,5 @@
 """Deleting an image, on a real DynamoDB engine: gone from both logs when it answers."""
 
-import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +8,7 @@ import pytest
 from chalicelib.dynamo import UnknownOutcome
 from chalicelib.entries import START, Cursor
 from chalicelib.errors import ImageNotFound, Unavailable
-from tests.support import ALICE, BOB, Store, dump, foreign, quick
+from tests.support import ALICE, BOB, Store, at_once, dump, foreign, quick
 
 ONE = Cursor(1)
 WRITES = ("put_item", "update_item", "transact_write_items")
@@ -130,20 +129,7 @@ def test_a_writer_at_the_tail_moves_the_deletion_up(store: Store) -> None:
 def test_the_same_image_deleted_at_once_by_many(store: Store) -> None:
     """Eight deletions of one image leave one deletion."""
     store.save(ALICE)
-    start = threading.Barrier(8)
-    done: list[int] = []
-
-    def run() -> None:
-        start.wait()
-        delete(store)
-        done.append(1)
-
-    threads = [threading.Thread(target=run) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(done) == 8
+    assert at_once(8, lambda: delete(store)) == 8
     assert kinds(store) == ["erased", "deletion"]
     assert in_partition(store) == kinds(store)
 

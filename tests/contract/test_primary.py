@@ -1,7 +1,6 @@
 """Appending to the log of record, on a real DynamoDB engine."""
 
 import itertools
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -14,7 +13,7 @@ from chalicelib.errors import Contended, HoleFound, IdempotencyKeyReused, Unavai
 from chalicelib.idempotency import LIFETIME, idempotent_request
 from chalicelib.log import NOTHING_THERE
 from chalicelib.timing import Deadline
-from tests.support import ALICE, BOB, Store, foreign, picture, pictures, quick
+from tests.support import ALICE, BOB, Store, at_once, foreign, picture, pictures, quick
 
 WRITES = ("put_item", "transact_write_items")
 
@@ -266,21 +265,14 @@ class TestIdempotencyKey:
     def test_requests_at_once_are_one(self, store: Store) -> None:
         """Eight concurrent requests under one key have one effect and one answer."""
         request = idempotent_request("key", "batch", pictures(2))
-        start = threading.Barrier(8)
         answers = []
 
         def save() -> None:
-            start.wait()
             answers.append(
                 store.services.primary.append(ALICE, pictures(2), store.deadline, request)
             )
 
-        threads = [threading.Thread(target=save) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert len(answers) == 8
+        assert at_once(8, save) == 8
         assert len(set(answers)) == 1
         assert len(store.primary_entries(ALICE)) == 2
 

@@ -1,7 +1,6 @@
 """What leaves the process when the app answers a request: seen at the wire, behind the SDK."""
 
 import json
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,10 +11,8 @@ from chalice.local import LambdaContext
 
 import app as app_module
 from chalicelib.auth import user_id
-from chalicelib.config import TableNames
+from chalicelib.config import Settings, TableNames
 from chalicelib.entries import UserId
-from chalicelib.tables import create_tables
-from local.engine import Connection
 
 ME = user_id("https://issuer.example", "me")
 OTHER = user_id("https://issuer.example", "other")
@@ -58,19 +55,7 @@ class Wire:
 
 
 @pytest.fixture
-def wire(engine: Connection, table_prefix: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
-    names = TableNames(table_prefix + "a", table_prefix + "b", table_prefix + "c")
-    variables = engine.environ(os.environ) | {
-        "PRIMARY_TABLE": names.primary,
-        "PARTITION_TABLE": names.partition,
-        "IDEMPOTENCY_TABLE": names.idempotency,
-        "OIDC_ISSUER": "https://issuer.example",
-        "OIDC_AUDIENCE": "tests",
-        "OIDC_JWKS_URL": "https://issuer.example/keys",
-    }
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    create_tables(names)
+def wire(settings: Settings) -> Iterator[Wire]:
     app_module.services.cache_clear()
     sent: list[tuple[str, dict[str, Any]]] = []
 
@@ -80,7 +65,7 @@ def wire(engine: Connection, table_prefix: str, monkeypatch: pytest.MonkeyPatch)
 
     client = app_module.services().dynamo.client  # type: ignore[attr-defined]
     client.meta.events.register("before-send.dynamodb", record)
-    yield Wire(names, sent)
+    yield Wire(settings.tables, sent)
     app_module.services.cache_clear()
 
 

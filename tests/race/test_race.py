@@ -1,41 +1,17 @@
 """Races between real processes, on a real DynamoDB engine."""
 
 import multiprocessing
-import os
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing.context import BaseContext
 
 import pytest
 
-from chalicelib.bootstrap import build
-from chalicelib.config import TableNames
-from chalicelib.tables import create_tables
-from local.engine import Connection
 from tests.race import workers
-from tests.support import ALICE, Store, settings_of
+from tests.support import ALICE, Store
 
 WRITERS = 8
 SAVES_EACH = 250
-
-
-@pytest.fixture
-def store(engine: Connection, table_prefix: str, monkeypatch: pytest.MonkeyPatch) -> Store:
-    """Fresh tables, which the environment names, so that processes started here find them."""
-    names = TableNames(table_prefix + "a", table_prefix + "b", table_prefix + "c")
-    variables = engine.environ(os.environ) | {
-        "PRIMARY_TABLE": names.primary,
-        "PARTITION_TABLE": names.partition,
-        "IDEMPOTENCY_TABLE": names.idempotency,
-        "OIDC_ISSUER": "https://issuer.example",
-        "OIDC_AUDIENCE": "tests",
-        "OIDC_JWKS_URL": "https://issuer.example/keys",
-    }
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    create_tables(names)
-    settings = settings_of(names)
-    return Store(build(settings), settings)
 
 
 @pytest.fixture
