@@ -2,7 +2,6 @@
 
 import os
 import time
-from typing import Any
 
 from chalicelib.bootstrap import Services, build
 from chalicelib.config import Settings
@@ -41,29 +40,6 @@ def sync_until(user: UserId, goal: int) -> int:
         synced = wired.syncer.sync(user, wired.clock.deadline(20))
         calls += 1
     return calls
-
-
-def ring_until(user: UserId, goal: int) -> int:
-    """As the stream would: the function is called over and over for the user."""
-    from app import on_images
-
-    wired = services()
-    record: dict[str, Any] = {
-        "eventName": "INSERT",
-        "dynamodb": {"Keys": {"user_id": {"S": user}}, "SequenceNumber": "1"},
-    }
-    calls = 0
-    while wired.open_partition(user).tail() < goal:
-        on_images({"Records": [record]}, Context())
-        calls += 1
-    return calls
-
-
-class Context:
-    """As much of Lambda's context as the function uses."""
-
-    def get_remaining_time_in_millis(self) -> int:
-        return 20_000
 
 
 def watch(user: UserId, goal: int) -> dict[str, int]:

@@ -1,0 +1,44 @@
+"""The real stream of a test's primary table, pumped into the real doorbell."""
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+
+from chalicelib import doorbell
+from local.pump import Checkpoints, Pump
+from tests.support import Store
+
+
+@contextmanager
+def pumping(store: Store, folder: Path) -> Iterator[list[Mapping[str, Any]]]:
+    """A running pump; yields the records that it has delivered so far."""
+    session = botocore.session.get_session()
+    tables: Any = session.create_client("dynamodb")
+    described = tables.describe_table(TableName=store.settings.tables.primary)
+    arn = described["Table"]["LatestStreamArn"]
+    records: list[Mapping[str, Any]] = []
+
+    def function(event: dict[str, Any]) -> Mapping[str, Any]:
+        records.extend(event["Records"])
+        return doorbell.ring(event, store.services.syncer, store.deadline)
+
+    pump = Pump(
+        session.create_client("dynamodbstreams"),
+        arn,
+        function,
+        Checkpoints(folder / "checkpoint.json", arn),
+        folder / "dead-letters.jsonl",
+        threading.Event(),
+    )
+    thread = threading.Thread(target=pump.run)
+    thread.start()
+    try:
+        yield records
+    finally:
+        pump.stop.set()
+        thread.join(30)
+    assert not thread.is_alive()
