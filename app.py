@@ -3,7 +3,7 @@
 import functools
 import os
 from collections.abc import Callable
-from typing import Any, Concatenate
+from typing import TYPE_CHECKING, Any, Concatenate
 
 from chalice.app import AuthRequest, AuthResponse, Chalice, DynamoDBEvent, Response
 
@@ -12,11 +12,15 @@ from chalicelib.api import handlers, public
 from chalicelib.api.answer import Answer
 from chalicelib.api.endpoint import EXPIRES_AT, Path, in_problem_details, respond
 from chalicelib.api.handlers import Call
-from chalicelib.auth import Authenticator
-from chalicelib.bootstrap import Services, build, build_authenticator
-from chalicelib.botocore_engine import CALL_SECONDS
-from chalicelib.config import Settings
+from chalicelib.bootstrap import build
+from chalicelib.botocore_engine import BotocoreDynamo
+from chalicelib.config import oidc, table_names
+from chalicelib.dynamo import CALL_SECONDS
 from chalicelib.errors import Unauthenticated
+from chalicelib.services import Services
+
+if TYPE_CHECKING:
+    from chalicelib.auth import Authenticator
 
 AUTHORIZER_TTL = 60
 """Seconds for which API Gateway may keep an authorizer's answer for a token."""
@@ -29,14 +33,21 @@ route = functools.partial(app.route, content_types=["*/*"])  # bodies are judged
 
 
 @functools.cache
-def services() -> Services:
-    """Composed at the first call, so that importing this module needs no environment."""
-    return build(Settings.from_environ(os.environ))
+def dynamo() -> BotocoreDynamo:
+    return BotocoreDynamo.from_environment()
 
 
 @functools.cache
-def authenticator() -> Authenticator:
-    return build_authenticator(Settings.from_environ(os.environ))
+def services() -> Services:
+    """Composed at the first call, so that importing this module needs no environment."""
+    return build(dynamo(), table_names(os.environ))
+
+
+@functools.cache
+def authenticator() -> "Authenticator":
+    from chalicelib.auth import make_authenticator  # slow to load, and of use to authorize alone
+
+    return make_authenticator(oidc(os.environ))
 
 
 def answer(

@@ -12,6 +12,7 @@ import logging
 import math
 import re
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -134,6 +135,12 @@ class Authenticator:
         if key is None:
             raise Unauthenticated("The token is not signed with a key that its issuer publishes.")
         return caller_of(verified_claims(token, key), self._oidc, self._clock())
+
+
+def make_authenticator(oidc: Oidc) -> "Authenticator":
+    """Wired to the issuer's published keys."""
+    # Not the monotonic clock: it may stand still while a function's instance is suspended.
+    return Authenticator(oidc, JwksKeys(oidc.jwks_url, fetch_jwks, time.time), time.time)
 
 
 def bearer_token(authorization: str) -> str:

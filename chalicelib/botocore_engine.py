@@ -9,17 +9,14 @@ from botocore.config import Config
 
 from chalicelib.dynamo import Reason, Refused, UnknownOutcome
 
-CALL_SECONDS = 12.0
-"""What one call can take at most: three tries of 1 s + 2 s, and the SDK's pauses of up to 1 s and
-2 s between them."""
-
 CLIENT_CONFIG = Config(
     connect_timeout=1,
     read_timeout=2,
     retries={"mode": "standard", "total_max_attempts": 3},
     max_pool_connections=50,
 )
-"""Seconds and tries. botocore's own 60 s would outlive the function that waits for it."""
+"""Seconds and tries, within `CALL_SECONDS`: three tries of 1 s + 2 s, and the SDK's pauses of up to
+1 s and 2 s between them. botocore's own 60 s would outlive the function that waits for it."""
 
 _TRANSPORT_FAILED = (exceptions.ConnectionError, exceptions.HTTPClientError)
 """Neither is a kind of the other; botocore's own retries go by the same two."""
@@ -52,13 +49,14 @@ _PASSING_REASONS = {
 }
 
 
-def make_client() -> Any:
-    """A botocore DynamoDB client from AWS's standard environment variables; thread-safe."""
-    return botocore.session.get_session().create_client("dynamodb", config=CLIENT_CONFIG)
-
-
 class BotocoreDynamo:
     """The five calls over a botocore client."""
+
+    @classmethod
+    def from_environment(cls) -> "BotocoreDynamo":
+        """Where AWS's standard environment variables point to; threads may share it."""
+        session = botocore.session.get_session()
+        return cls(session.create_client("dynamodb", config=CLIENT_CONFIG))
 
     def __init__(self, client: Any) -> None:
         self.client = client

@@ -1,4 +1,7 @@
-"""What a stage configures. Only `chalicelib.bootstrap` and the entry points read an environment."""
+"""What a stage configures, read from the environment that an entry point hands in.
+
+A missing or wrong variable is a ConfigError that names it. AWS's own variables are the SDK's.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,27 +17,21 @@ class TableNames:
     idempotency: str
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    tables: TableNames
-    oidc: Oidc
+def table_names(environ: Mapping[str, str]) -> TableNames:
+    return TableNames(
+        primary=required(environ, "PRIMARY_TABLE"),
+        partition=required(environ, "PARTITION_TABLE"),
+        idempotency=required(environ, "IDEMPOTENCY_TABLE"),
+    )
 
-    @classmethod
-    def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
-        """Reads the variables named below; ConfigError names the first that is missing."""
-        return cls(
-            tables=TableNames(
-                primary=required(environ, "PRIMARY_TABLE"),
-                partition=required(environ, "PARTITION_TABLE"),
-                idempotency=required(environ, "IDEMPOTENCY_TABLE"),
-            ),
-            oidc=Oidc(
-                issuer=required(environ, "OIDC_ISSUER"),
-                audience=required(environ, "OIDC_AUDIENCE"),
-                jwks_url=required(environ, "OIDC_JWKS_URL"),
-                deployed="AWS_LAMBDA_FUNCTION_NAME" in environ,
-            ),
-        )
+
+def oidc(environ: Mapping[str, str]) -> Oidc:
+    return Oidc(
+        issuer=required(environ, "OIDC_ISSUER"),
+        audience=required(environ, "OIDC_AUDIENCE"),
+        jwks_url=required(environ, "OIDC_JWKS_URL"),
+        deployed="AWS_LAMBDA_FUNCTION_NAME" in environ,
+    )
 
 
 def required(environ: Mapping[str, str], name: str) -> str:

@@ -32,7 +32,9 @@ class Deleter:
         self._primary.delete(user, cursor, deadline)
         partition = self._open_partition(user)
         for _ in self._backoff.attempts(deadline):
+            if deadline.passed():
+                break
             self._syncer.sync(user, deadline)
-            if partition.is_erased(cursor):
+            if not deadline.passed() and partition.is_erased(cursor):
                 return
         raise Unavailable("delete")

@@ -14,6 +14,13 @@ from chalicelib.errors import Unavailable
 Item = Mapping[str, Any]
 """An item as attribute JSON: ``{"cursor": {"N": "7"}, "kind": {"S": "image"}}``."""
 
+CALL_SECONDS = 12.0
+"""What one call may take at most, an engine's own retries included."""
+
+MAX_TRANSACTION_ITEMS = 100
+MAX_TRANSACTION_BYTES = 4_000_000
+"""Limits of TransactWriteItems (DynamoDB developer guide, "Service, account, and table quotas")."""
+
 
 class Dynamo(Protocol):
     """The five calls; each may raise `Refused` (writes only) or `UnknownOutcome`."""

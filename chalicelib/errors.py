@@ -65,7 +65,7 @@ class IdempotencyKeyReused(ImageStorageError):
 
 
 class Contended(ImageStorageError):
-    """Other writers of the same user were faster at every try. Nothing was saved."""
+    """Nothing was saved: others were faster at every try, or time ran out before one was sent."""
 
 
 class Unavailable(ImageStorageError):

@@ -13,12 +13,11 @@ from chalicelib.entries import Cursor, UserId
 NOTHING_THERE = "attribute_not_exists(user_id)"
 """The condition under which an entry may be put. DynamoDB looks at the whole primary key."""
 
+SOMETHING_THERE = "attribute_exists(user_id)"
+"""The condition under which an entry may be turned into a stub."""
+
 IS_IMAGE = "#kind = :image"
 """The condition under which an entry may be deleted: so one deletion at most is ever done."""
-
-MAX_TRANSACTION_ITEMS = 100
-MAX_TRANSACTION_BYTES = 4_000_000
-"""Limits of TransactWriteItems (DynamoDB developer guide, "Service, account, and table quotas")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +66,12 @@ class Log:
         self._dynamo.transact_write_items(TransactItems=writes)
 
     def strip(self, user: UserId, cursor: Cursor, attributes: Sequence[str]) -> None:
-        """Turns what stands at the cursor into a stub: these attributes go, all others stay."""
-        self._dynamo.update_item(**self._stripping(user, cursor, attributes))
+        """Turns what stands at the cursor into a stub: these attributes go, all others stay.
+
+        `Refused` where nothing stands: an update would make an entry of nothing but a kind.
+        """
+        update = self._stripping(user, cursor, attributes)
+        self._dynamo.update_item(**update, ConditionExpression=SOMETHING_THERE)
 
     def strip_image(
         self, user: UserId, cursor: Cursor, attributes: Sequence[str]

@@ -6,6 +6,7 @@ exactly the consecutive run that they asked for, since a transaction may be seen
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from chalicelib.dynamo import Dynamo, Refused, UnknownOutcome
@@ -147,17 +148,19 @@ class Partition:
     # Writing: for sync alone
 
     def erase(self, cursor: Cursor, deadline: Deadline) -> None:
-        """Turns the image at the cursor into a stub, whatever stands there; repeatable.
+        """Turns what stands at the cursor into a stub; repeatable, and done where nothing stands.
 
         `Unavailable` if that could not be made sure of in time.
         """
         for _ in self._backoff.attempts(deadline):
-            try:
-                self._log.strip(self._user, cursor, ROW_PAYLOAD)
-            except UnknownOutcome:
-                continue
-            return
+            with suppress(UnknownOutcome):
+                self._strip(cursor)
+                return
         raise Unavailable("erase")
+
+    def _strip(self, cursor: Cursor) -> None:
+        with suppress(Refused):  # nothing stands there, in a partition that was damaged by hand
+            self._log.strip(self._user, cursor, ROW_PAYLOAD)
 
     def append(self, rows: Sequence[Row]) -> bool:
         """Writes all the rows if nothing stands at any of them; whether that is known to be done.

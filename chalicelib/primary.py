@@ -158,9 +158,13 @@ class Primary:
             # Whatever became of an earlier try shows in the entry itself. A try that is still on
             # its way can do no harm later: only the first deletion finds an image there.
             with suppress(Refused, UnknownOutcome):
-                if self._is_erased(user, cursor):
-                    return
                 tail = self.tail(user)
+                if deadline.passed():
+                    break
+                if self._is_erased(user, cursor, tail.cursor):
+                    return
+                if deadline.passed():
+                    break
                 deletion = Entry(
                     Cursor(tail.cursor + 1), idem, created_at, tail.count - 1, deletes=cursor
                 )
@@ -169,10 +173,15 @@ class Primary:
                 return
         raise Unavailable("delete")
 
-    def _is_erased(self, user: UserId, cursor: Cursor) -> bool:
+    def _is_erased(self, user: UserId, cursor: Cursor, tail: Cursor) -> bool:
+        """Whether the image is a stub already; ImageNotFound where no image ever stood."""
+        if cursor > tail:
+            raise ImageNotFound
         item = self._log.get(user, cursor)
-        kind = None if item is None else entry_from_item(item).kind
-        if kind not in ("image", "erased"):
+        if item is None:  # below the tail it must be there: its transaction is seen half-way
+            raise UnknownOutcome("not visible yet")
+        kind = entry_from_item(item).kind
+        if kind == "deletion":
             raise ImageNotFound
         return kind == "erased"
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from chalicelib.dynamo import MAX_TRANSACTION_BYTES, MAX_TRANSACTION_ITEMS
 from chalicelib.entries import Cursor, Entry, Image, Row, render
-from chalicelib.log import MAX_TRANSACTION_BYTES, MAX_TRANSACTION_ITEMS
 
 ROW_OVERHEAD = 200
 """Bytes of a row beside its rendered image: names, key, count; rounded up."""

@@ -1,6 +1,6 @@
 """Sync: append to a user's partition what the primary has after the partition's tail.
 
-One function, whoever calls it: the stream's doorbell, POST /api/images/sync, an operation. Each
+One function, whoever calls it: the stream's doorbell, POST /api/images/sync, a deletion. Each
 write begins at an observed tail + 1 and is all-or-nothing, so that a partition never has a hole,
 however many syncs race.
 """
@@ -8,8 +8,8 @@ however many syncs race.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from chalicelib.dynamo import MAX_TRANSACTION_ITEMS
 from chalicelib.entries import Cursor, UserId
-from chalicelib.log import MAX_TRANSACTION_ITEMS
 from chalicelib.partition import Partition
 from chalicelib.primary import Primary
 from chalicelib.projection import project

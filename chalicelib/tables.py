@@ -1,10 +1,11 @@
 """The three tables: their schema (PynamoDB models), and items to values and back.
 
-The models are the only place that knows an attribute's name or type. `create_tables` is for local
+The models are the only place that knows an attribute's name or type, apart from the keys and what a
+condition names. `create_tables` is for local
 use and tests; a deployed stage has its tables from its template.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,7 +22,7 @@ ROW_VERSION = 1
 """The form in which images are rendered into partitions; kept on each row but stubs."""
 
 
-ENTRY_PAYLOAD = ("prompt", "image_url", "model", "seed", "steps")
+ENTRY_PAYLOAD = tuple(field.name for field in fields(Payload))
 ROW_PAYLOAD = ("image", "version")
 """The attributes that a stub lacks, in the primary and in a partition."""
 
@@ -100,7 +101,7 @@ class Marker:
 
 def entry_to_item(user: UserId, entry: Entry) -> Item:
     payload = entry.payload
-    fields = {} if payload is None else _payload_fields(payload)
+    payload_attributes = {} if payload is None else asdict(payload)
     return PrimaryItem(
         user_id=user,
         cursor=entry.cursor,
@@ -110,7 +111,7 @@ def entry_to_item(user: UserId, entry: Entry) -> Item:
         live=entry.count,
         deletes=entry.deletes,
         registered_at=entry.created_at if entry.cursor == 1 else None,
-        **fields,
+        **payload_attributes,
     ).serialize()
 
 
@@ -193,16 +194,6 @@ def _bound(model: type[Model], name: str, settings: dict[str, str]) -> type[Mode
         {"table_name": name, "billing_mode": PAY_PER_REQUEST_BILLING_MODE, **settings},
     )
     return type(model.__name__, (model,), {"Meta": meta})
-
-
-def _payload_fields(payload: Payload) -> dict[str, Any]:
-    return {
-        "prompt": payload.prompt,
-        "image_url": payload.image_url,
-        "model": payload.model,
-        "seed": payload.seed,
-        "steps": payload.steps,
-    }
 
 
 def _payload(stored: PrimaryItem) -> Payload:

@@ -1,4 +1,4 @@
-"""`make run`: the database, the stream's pump and the app, all on this machine, in one process."""
+"""`make run`: the database, the stream's pump and the app, all on this machine."""
 
 import json
 import logging
@@ -15,7 +15,7 @@ from typing import Any
 import botocore.session
 from chalice.local import LambdaContext
 
-from chalicelib.config import Settings, TableNames
+from chalicelib.config import TableNames, table_names
 from chalicelib.tables import create_tables
 from local.engine import Engine, cache_dir, ensure_installed
 from local.issuer import AUDIENCE, ISSUER, Issuer
@@ -66,7 +66,7 @@ def _serve(workspace: Workspace, port: int, stop: threading.Event) -> int:
         os.environ.clear()
         os.environ.update(variables)
         write_atomically(workspace.folder / "env", _exports(os.environ))
-        names = Settings.from_environ(os.environ).tables
+        names = table_names(os.environ)
         create_tables(names)
         threads = [
             threading.Thread(target=_pump(workspace, names, stop).run, name="pump"),

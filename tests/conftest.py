@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from chalicelib.bootstrap import build
-from chalicelib.config import Settings
+from chalicelib.botocore_engine import BotocoreDynamo
+from chalicelib.config import TableNames, table_names
 from chalicelib.tables import create_tables
 from local.engine import Connection, Engine, cache_dir, ensure_installed
 from local.workspace import Credentials
@@ -50,8 +51,8 @@ def table_prefix() -> str:
 
 
 @pytest.fixture
-def settings(engine: Connection, table_prefix: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Those of three fresh tables. The environment says the same, to the app and to processes."""
+def tables(engine: Connection, table_prefix: str, monkeypatch: pytest.MonkeyPatch) -> TableNames:
+    """Three fresh tables. The environment names them too, for the app and for processes."""
     variables = engine.environ(os.environ) | {
         "PRIMARY_TABLE": table_prefix + "images",
         "PARTITION_TABLE": table_prefix + "partition",
@@ -62,12 +63,13 @@ def settings(engine: Connection, table_prefix: str, monkeypatch: pytest.MonkeyPa
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    found = Settings.from_environ(variables)
-    create_tables(found.tables)
-    return found
+    names = table_names(variables)
+    create_tables(names)
+    return names
 
 
 @pytest.fixture
-def store(settings: Settings) -> Store:
+def store(tables: TableNames) -> Store:
     """The services on the fresh tables."""
-    return Store(build(settings), settings)
+    dynamo = BotocoreDynamo.from_environment()
+    return Store(build(dynamo, tables), dynamo, tables)

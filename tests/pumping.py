@@ -18,7 +18,7 @@ def pumping(store: Store, folder: Path) -> Iterator[list[Mapping[str, Any]]]:
     """A running pump; yields the records that it has delivered so far."""
     session = botocore.session.get_session()
     tables: Any = session.create_client("dynamodb")
-    described = tables.describe_table(TableName=store.settings.tables.primary)
+    described = tables.describe_table(TableName=store.tables.primary)
     arn = described["Table"]["LatestStreamArn"]
     records: list[Mapping[str, Any]] = []
 

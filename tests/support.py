@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from chalicelib.bootstrap import Services, build
-from chalicelib.config import Settings
+from chalicelib.bootstrap import build
+from chalicelib.config import TableNames
 from chalicelib.dynamo import Dynamo
 from chalicelib.entries import Cursor, Entry, Image, Payload, Row, UserId, render
 from chalicelib.log import Log
 from chalicelib.partition import Partition
+from chalicelib.services import Services
 from chalicelib.tables import entry_from_item, entry_to_item, row_from_item
 from chalicelib.timing import Clock, Deadline
 
@@ -67,7 +68,8 @@ class Store:
     """Services on three fresh tables, and short words for what tests do with them."""
 
     services: Services
-    settings: Settings
+    dynamo: Dynamo
+    tables: TableNames
 
     @property
     def deadline(self) -> Deadline:
@@ -75,11 +77,11 @@ class Store:
 
     @property
     def primary_log(self) -> Log:
-        return Log(self.services.dynamo, self.settings.tables.primary)
+        return Log(self.dynamo, self.tables.primary)
 
     @property
     def partition_log(self) -> Log:
-        return Log(self.services.dynamo, self.settings.tables.partition)
+        return Log(self.dynamo, self.tables.partition)
 
     def save(self, user: UserId, many: int = 1) -> list[Cursor]:
         """Saves so many images, each by a request of its own."""
@@ -132,9 +134,9 @@ class Store:
 
 def quick(store: Store, now: Callable[[], float] = time.time) -> tuple[Store, Intercepted]:
     """The same tables through a `Dynamo` that tests may meddle with, without pauses."""
-    dynamo = Intercepted(store.services.dynamo)
+    dynamo = Intercepted(store.dynamo)
     clock = Clock(now=now, sleep=lambda _seconds: None)
-    return Store(build(store.settings, dynamo, clock), store.settings), dynamo
+    return Store(build(dynamo, store.tables, clock), dynamo, store.tables), dynamo
 
 
 def foreign(cursor: int) -> Entry:

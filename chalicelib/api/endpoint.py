@@ -12,10 +12,10 @@ from chalicelib.api.answer import Answer
 from chalicelib.api.handlers import Call
 from chalicelib.api.problems import problem, problem_of
 from chalicelib.api.request import Request
-from chalicelib.bootstrap import Services
-from chalicelib.botocore_engine import CALL_SECONDS
+from chalicelib.dynamo import CALL_SECONDS
 from chalicelib.entries import UserId
 from chalicelib.errors import ImageStorageError, InvalidInput, Unauthenticated
+from chalicelib.services import Services
 
 REQUEST_SECONDS = 29.0 - CALL_SECONDS - 1.0
 """After so long nothing new is begun for a request: API Gateway waits 29 s (its integration

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from chalicelib.api.answer import Answer, json_answer, revalidated
 from chalicelib.api.request import Query, Request, cursor_of, idempotency_key, json_body
 from chalicelib.api.validation import image_of, images_of
-from chalicelib.bootstrap import Services
 from chalicelib.entries import START, Image, Payload, Row, render
 from chalicelib.errors import InvalidInput
 from chalicelib.idempotency import idempotent_request
 from chalicelib.partition import Partition
+from chalicelib.services import Services
 from chalicelib.sync import Synced
 from chalicelib.timing import Deadline
 

@@ -13,11 +13,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from chalicelib.api.validation import MAX_BATCH
+from chalicelib.idempotency import LIFETIME
 from local.importer.progress import Flight, Progress, Store
 from local.importer.rows import Image, Rejected, Row
 from local.importer.server import Refused, Saved, Server, TooMuch
 
-MAX_IMAGES = 25
+MAX_IMAGES = MAX_BATCH
 """Images in one request; the API's bound."""
 
 MAX_BYTES = 900_000
@@ -26,7 +28,7 @@ MAX_BYTES = 900_000
 MAX_ROWS = 1000
 """Rows in one batch, so that many rejected ones in a row are put on record as they come."""
 
-KEY_LIFETIME = 23 * 60 * 60
+KEY_LIFETIME = LIFETIME - 60 * 60
 """Seconds for which a key is relied on: an hour less than the server remembers it."""
 
 Batch = Sequence[Row]

@@ -24,12 +24,12 @@ UNSURE = [
 
 @pytest.fixture
 def client(store: Store) -> Any:
-    return store.services.dynamo.client  # type: ignore[attr-defined]
+    return store.dynamo.client  # type: ignore[attr-defined]
 
 
 def put(store: Store, cursor: int = 1) -> None:
-    store.services.dynamo.put_item(
-        TableName=store.settings.tables.primary, Item=entry_to_item(ALICE, foreign(cursor))
+    store.dynamo.put_item(
+        TableName=store.tables.primary, Item=entry_to_item(ALICE, foreign(cursor))
     )
 
 

@@ -143,7 +143,7 @@ def test_does_not_answer_while_the_partition_still_shows_it(store: Store, *, sho
     stuck, dynamo = quick(store)
 
     def no_writes_to_the_partition(operation: str, request: Mapping[str, Any]) -> None:
-        if operation in WRITES and store.settings.tables.partition in str(request):
+        if operation in WRITES and store.tables.partition in str(request):
             raise UnknownOutcome("stuck")
 
     dynamo.before = no_writes_to_the_partition

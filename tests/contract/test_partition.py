@@ -19,9 +19,7 @@ def shown(cursor: int) -> Row:
 
 def put_rows(store: Store, *rows: Row) -> None:
     for row in rows:
-        store.services.dynamo.put_item(
-            TableName=store.settings.tables.partition, Item=row_to_item(ALICE, row)
-        )
+        store.dynamo.put_item(TableName=store.tables.partition, Item=row_to_item(ALICE, row))
 
 
 def put_images(store: Store, *cursors: int) -> None:

@@ -92,7 +92,7 @@ def test_a_resent_request_of_the_sdk_is_recognised(store: Store) -> None:
 
     def send_before(operation: str, request: Mapping[str, Any]) -> None:
         if operation == "put_item":
-            store.services.dynamo.put_item(**request)
+            store.dynamo.put_item(**request)
 
     dynamo.before = send_before
     assert flaky.save(ALICE) == [1]
@@ -209,8 +209,8 @@ def test_the_first_entry_alone_is_in_the_index_of_users(store: Store) -> None:
     """The sparse index lists each user once."""
     store.save(ALICE, 2)
     store.save(BOB, 2)
-    client = store.services.dynamo.client  # type: ignore[attr-defined]
-    found = client.scan(TableName=store.settings.tables.primary, IndexName="users")["Items"]
+    client = store.dynamo.client  # type: ignore[attr-defined]
+    found = client.scan(TableName=store.tables.primary, IndexName="users")["Items"]
     assert sorted(item["user_id"]["S"] for item in found) == sorted([ALICE, BOB])
 
 
@@ -280,8 +280,8 @@ class TestIdempotencyKey:
         """What is kept for a key is a hash, not what was saved."""
         request = idempotent_request("key", "image", [picture(77)])
         store.services.primary.append(ALICE, [picture(77)], store.deadline, request)
-        client = store.services.dynamo.client  # type: ignore[attr-defined]
-        found = client.scan(TableName=store.settings.tables.idempotency)["Items"]
+        client = store.dynamo.client  # type: ignore[attr-defined]
+        found = client.scan(TableName=store.tables.idempotency)["Items"]
         assert len(found) == 1
         assert "prompt 77" not in str(found)
         assert "77.png" not in str(found)

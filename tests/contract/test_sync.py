@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.dynamo import UnknownOutcome
+from chalicelib.dynamo import MAX_TRANSACTION_ITEMS, UnknownOutcome
 from chalicelib.entries import Cursor, Entry
 from chalicelib.errors import HoleFound
-from chalicelib.log import MAX_TRANSACTION_ITEMS
 from chalicelib.sync import Synced
 from chalicelib.tables import entry_to_item
 from chalicelib.timing import Deadline
@@ -25,8 +24,8 @@ def delete(store: Store, cursor: int, at: int) -> None:
         ALICE, Entry(Cursor(at), "deleter", "2026-01-01T00:00:00.000Z", 0, deletes=Cursor(cursor))
     )
     stub = replace(foreign(cursor), payload=None)
-    store.services.dynamo.client.put_item(  # type: ignore[attr-defined]
-        TableName=store.settings.tables.primary, Item=entry_to_item(ALICE, stub)
+    store.dynamo.client.put_item(  # type: ignore[attr-defined]
+        TableName=store.tables.primary, Item=entry_to_item(ALICE, stub)
     )
 
 

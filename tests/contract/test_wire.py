@@ -11,7 +11,7 @@ from chalice.local import LambdaContext
 
 import app as app_module
 from chalicelib.auth import user_id
-from chalicelib.config import Settings, TableNames
+from chalicelib.config import TableNames
 from chalicelib.entries import UserId
 
 ME = user_id("https://issuer.example", "me")
@@ -55,17 +55,23 @@ class Wire:
 
 
 @pytest.fixture
-def wire(settings: Settings) -> Iterator[Wire]:
-    app_module.services.cache_clear()
+def wire(tables: TableNames) -> Iterator[Wire]:
+    forget_composition()
     sent: list[tuple[str, dict[str, Any]]] = []
 
     def record(request: Any, **_more: Any) -> None:
         target = request.headers["X-Amz-Target"].decode()
         sent.append((target.split(".")[1], json.loads(request.body)))
 
-    client = app_module.services().dynamo.client  # type: ignore[attr-defined]
+    client = app_module.dynamo().client
     client.meta.events.register("before-send.dynamodb", record)
-    yield Wire(settings.tables, sent)
+    yield Wire(tables, sent)
+    forget_composition()
+
+
+def forget_composition() -> None:
+    """The app composes itself anew, from the environment as it then is."""
+    app_module.dynamo.cache_clear()
     app_module.services.cache_clear()
 
 
@@ -169,7 +175,7 @@ def test_unexpected_trouble_is_a_problem_without_details(
     wire: Wire, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A defect or a missing table is a 500 problem; neither answer nor log holds the payload."""
-    client = app_module.services().dynamo.client  # type: ignore[attr-defined]
+    client = app_module.dynamo().client
     client.delete_table(TableName=wire.names.primary)
     status, problem = wire.request("POST", "/api/images", body=image(4711))
     assert (status, problem["code"]) == (500, "internal-error")

@@ -224,8 +224,8 @@ MUTANTS = [
     Mutant(
         "reads-from-the-primary",
         "chalicelib/bootstrap.py",
-        "        return Partition(dynamo, settings.tables.partition, user, reads)\n",
-        "        return Partition(dynamo, settings.tables.primary, user, reads)\n",
+        "        return Partition(dynamo, tables.partition, user, reads)\n",
+        "        return Partition(dynamo, tables.primary, user, reads)\n",
         f"{WIRE} -k callers_partition",
     ),
     # Isolation and authentication

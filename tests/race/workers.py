@@ -3,16 +3,18 @@
 import os
 import time
 
-from chalicelib.bootstrap import Services, build
-from chalicelib.config import Settings
+from chalicelib.bootstrap import build
+from chalicelib.botocore_engine import BotocoreDynamo
+from chalicelib.config import table_names
 from chalicelib.entries import START, Cursor, UserId
 from chalicelib.errors import Contended, HoleFound
+from chalicelib.services import Services
 from chalicelib.sync import Synced
 from tests.support import picture
 
 
 def services() -> Services:
-    return build(Settings.from_environ(os.environ))
+    return build(BotocoreDynamo.from_environment(), table_names(os.environ))
 
 
 def append(user: UserId, many: int) -> list[int]:

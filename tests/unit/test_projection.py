@@ -3,8 +3,8 @@
 import json
 from dataclasses import replace
 
+from chalicelib.dynamo import MAX_TRANSACTION_BYTES, MAX_TRANSACTION_ITEMS
 from chalicelib.entries import Cursor, Entry, Image, Payload, Row, render
-from chalicelib.log import MAX_TRANSACTION_BYTES, MAX_TRANSACTION_ITEMS
 from chalicelib.projection import ROW_OVERHEAD, Projection, project
 from tests.support import foreign, picture
 
