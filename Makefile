@@ -3,14 +3,18 @@
 PYTHON ?= python3
 PORT   ?= 8000
 DATA   ?= .local
-export PORT DATA
+# As they were given: make itself would read a `$` in them.
+override DATA := $(value DATA)
+override USER := $(value USER)
+override FILE := $(value FILE)
+export PORT DATA USER FILE
 
 PY := .venv/bin/python
 
 .PHONY: help run token import test check clean
 
 help:
-	@echo 'make run                          serve on http://127.0.0.1:$(PORT), with all data in $(DATA)'
+	@echo 'make run                          serve on http://127.0.0.1:PORT, with all data in DATA'
 	@echo 'make -s token USER=alice          print a development token for a user'
 	@echo 'make import FILE=… USER=alice     save the images of a .jsonl, .csv or .tsv file'
 	@echo '                                  ($(PY) -m local import --help tells all of ARGS)'
@@ -25,12 +29,12 @@ run: .venv/installed
 
 token: .venv/installed
 	@test -n "$$USER" || { echo 'Say for whom: make -s token USER=alice' >&2; exit 2; }
-	@exec $(PY) -m local token "$$USER"
+	@exec $(PY) -m local token -- "$$USER"
 
 import: .venv/installed
 	@test -n "$$USER" || { echo 'Say for whom: make import FILE=… USER=alice' >&2; exit 2; }
 	@test -n "$$FILE" || { echo 'Say which file: make import FILE=images.jsonl USER=alice' >&2; exit 2; }
-	@exec $(PY) -m local import --user "$$USER" $(ARGS) "$$FILE"
+	@exec $(PY) -m local import --user="$$USER" $(ARGS) -- "$$FILE"
 
 test: .venv/installed
 	@exec $(PY) -m pytest $(ARGS)

@@ -2,13 +2,15 @@
 
 import argparse
 import os
+import signal
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from local.engine import EngineError
-from local.workspace import Workspace, WorkspaceBusy
+from local.workspace import DEFAULT_DATA, DEFAULT_PORT, Workspace, WorkspaceBusy
 
 
 def main(argv: list[str], environ: Mapping[str, str]) -> int:
@@ -17,14 +19,16 @@ def main(argv: list[str], environ: Mapping[str, str]) -> int:
 
         return import_images(argv[1:], environ)
     command = _parser().parse_args(argv)
-    data = Path(environ.get("DATA") or ".local")
+    data = Path(environ.get("DATA") or DEFAULT_DATA)
     try:
         if command.name == "run":
             return _run(data, environ)
         return _token(data, command.user)
     except (WorkspaceBusy, EngineError, ValueError) as error:
         print(error, file=sys.stderr)
-        return 1
+    except OSError as error:
+        print(f"{error}. The data folder is {data}; DATA=… chooses another.", file=sys.stderr)
+    return 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -41,12 +45,15 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(data: Path, environ: Mapping[str, str]) -> int:
-    from local.run import run
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: stop.set())
+    from local.run import run  # takes a second, in which Ctrl-C must be heard
 
-    port = environ.get("PORT") or "8000"
+    port = environ.get("PORT") or str(DEFAULT_PORT)
     if not port.isascii() or not port.isdigit() or not 1 <= int(port) <= 65535:
         raise ValueError(f"PORT must be a number from 1 to 65535, not {port!r}.")
-    return run(data, int(port))
+    return run(data, int(port), stop)
 
 
 def _token(data: Path, user: str) -> int:

@@ -4,7 +4,6 @@ import json
 import logging
 import os
 import shlex
-import signal
 import sys
 import threading
 import time
@@ -21,7 +20,7 @@ from local.engine import Engine, cache_dir, ensure_installed
 from local.issuer import AUDIENCE, ISSUER, Issuer
 from local.pump import Checkpoints, Pump
 from local.server import HOST, JWKS_PATH, make_server
-from local.workspace import Workspace, write_atomically
+from local.workspace import DEFAULT_DATA, DEFAULT_PORT, Workspace, write_atomically
 
 STREAM_FUNCTION_MS = 60_000
 
@@ -38,13 +37,10 @@ def app_variables(port: int) -> dict[str, str]:
     }
 
 
-def run(data: Path, port: int) -> int:
-    """Serves until SIGINT, SIGTERM or SIGHUP; ends all that it started. Answers the exit code."""
+def run(data: Path, port: int, stop: threading.Event) -> int:
+    """Serves until `stop` is set; ends all that it started. Answers the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("botocore").setLevel(logging.WARNING)
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: stop.set())
     workspace = Workspace(data)
     with workspace.locked():
         return _serve(workspace, port, stop)
@@ -57,7 +53,8 @@ def _serve(workspace: Workspace, port: int, stop: threading.Event) -> int:
     try:
         server = make_server(app, port, issuer.jwks())
     except OSError as error:
-        say(f"Port {port}: {error.strerror}. Choose another: make run PORT={port + 1}")
+        other = command("run", workspace.folder, port + 1)
+        say(f"Port {port}: {error.strerror}. Choose another: {other}")
         return 1
     installed = ensure_installed(cache_dir(os.environ), say)
     say("Starting DynamoDB Local …")
@@ -74,7 +71,8 @@ def _serve(workspace: Workspace, port: int, stop: threading.Event) -> int:
         ]
         for thread in threads:
             thread.start()
-        _greet(workspace, port, issuer.token("alice", time.time()))
+        if not stop.is_set():
+            _greet(workspace, port, issuer.token("alice", time.time()))
         code = _wait(engine, stop)
         stop.set()
         server.shutdown()
@@ -132,8 +130,18 @@ def _greet(workspace: Workspace, port: int, token: str) -> None:
         f'curl {url}/api/images -H "Authorization: Bearer $TOKEN" '
         f"-H 'Content-Type: application/json' -d '{image}'\n"
         f'curl {url}/api/images -H "Authorization: Bearer $TOKEN"\n\n'
-        f"A token for anyone: make -s token USER=bob\n"
+        f"A token for anyone: {command('-s token', workspace.folder, port)} USER=bob\n"
     )
+
+
+def command(target: str, data: Path, port: int) -> str:
+    """What to type for this data folder and port, in a shell."""
+    words = ["make", *target.split()]
+    if data != DEFAULT_DATA:
+        words.append(f"DATA={data}")
+    if port != DEFAULT_PORT:
+        words.append(f"PORT={port}")
+    return shlex.join(words)
 
 
 def say(text: str) -> None:

@@ -12,6 +12,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+DEFAULT_DATA = Path(".local")
+DEFAULT_PORT = 8000
+
 ALPHANUMERIC = string.ascii_letters + string.digits
 
 
@@ -105,10 +108,14 @@ def read_or_create(path: Path, make: Callable[[], bytes]) -> bytes:
 
 def _write_beside(path: Path, data: bytes) -> Path:
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        Path(name).unlink()
+        raise
     return Path(name)
 
 

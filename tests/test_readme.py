@@ -5,55 +5,52 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.api.server import Server, free_port, wait_until_healthy
+
 ROOT = Path(__file__).parents[1]
 BLOCKS = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
 @contextmanager
-def running(command: str, environ: dict[str, str], url: str) -> Iterator[None]:
+def running(command: str, environ: dict[str, str], log: Path) -> Iterator[None]:
     """The command in a process group of its own, once it answers; ended by SIGTERM to make."""
-    with subprocess.Popen(
-        command,
-        shell=True,
-        cwd=ROOT,
-        env=environ,
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as process:
+    server = Server(int(environ["PORT"]), Path(environ["DATA"]), log)
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
+            command,
+            shell=True,
+            cwd=ROOT,
+            env=environ,
+            start_new_session=True,
+            stdout=output,
+            stderr=output,
+        ) as process,
+    ):
         try:
-            wait_until_answered(url, process)
+            wait_until_healthy(server, process)
             yield
         finally:
             os.killpg(process.pid, signal.SIGTERM)
             process.wait(30)
 
 
-def wait_until_answered(url: str, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(600):
-        assert process.poll() is None, "it ended before it served"
-        try:
-            with urllib.request.urlopen(url) as answer:
-                assert answer.status == 200
-                return
-        except OSError:
-            time.sleep(0.1)
-    pytest.fail("it did not serve in a minute")
+def images_when(wanted: int, look: str, environ: dict[str, str]) -> list[dict[str, str]]:
+    """What the README's listing shows once it has so many images: the stream takes its time."""
+    deadline = time.monotonic() + 30
+    while True:
+        answer = shell(look, environ)
+        images: list[dict[str, str]] = json.loads(answer[answer.index('{"images"') :])["images"]
+        if len(images) >= wanted or time.monotonic() > deadline:
+            return images
 
 
 @pytest.fixture
@@ -70,14 +67,14 @@ def test_a_newcomer_gets_from_the_first_command_to_a_saved_and_imported_image(
     """Each block, in order, does what the README says that it does."""
     serve, save, load = BLOCKS
     port = environ["PORT"]
-    with running(serve, environ, f"http://127.0.0.1:{port}/api/health"):
-        listed = shell(save.replace(":8000", f":{port}"), environ)
-        (image,) = json.loads(listed[listed.index('{"images"') :])["images"]
+    with running(serve, environ, tmp_path / "server.log"):
+        token, save, look = save.replace(":8000", f":{port}").split("\n\n")
+        shell(f"{token}\n{save}", environ)
+        (image,) = images_when(1, f"{token}\n{look}", environ)
         assert image["prompt"] == "a red fox in the snow"
         shell(load.replace("/tmp/images", f"{tmp_path}/images"), environ)
-        token, _curl, look = save.replace(":8000", f":{port}").split("\n\n")
-        listed = shell(f"{token}\n{look}", environ)
-        prompts = [image["prompt"] for image in json.loads(listed)["images"]]
+        images = images_when(3, f"{token}\n{look}", environ)
+        prompts = [image["prompt"] for image in images]
         assert prompts == ["a harbour", "a lighthouse", "a red fox in the snow"]
 
 

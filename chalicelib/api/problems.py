@@ -43,7 +43,9 @@ _SOON = {"Retry-After": "1"}
 
 PROBLEMS: Mapping[str, Problem] = {
     "bad-request": Problem(400, "Not a proper HTTP request", "Mend the request line or headers."),
-    "invalid-json": Problem(400, "The body is not JSON", "Send one UTF-8 JSON value."),
+    "invalid-json": Problem(
+        400, "The body is not the JSON that is expected", "Send one UTF-8 JSON value."
+    ),
     "invalid-image": Problem(400, "An image is not valid", "Mend the fields in errors."),
     "invalid-parameter": Problem(400, "A parameter is not valid", "Mend what errors names."),
     "unauthenticated": Problem(

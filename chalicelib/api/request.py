@@ -16,6 +16,7 @@ DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
 
 JSON_TYPE = re.compile(r'application/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?', re.IGNORECASE)
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 WHOLE_NUMBER = re.compile(r"0|[1-9][0-9]{0,15}")
 IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
 
@@ -53,8 +54,8 @@ class Query:
     def of(cls, request: Request, *known: str) -> "Query":
         for name, given in request.query.items():
             if name not in known:
-                known_names = ", ".join(known) or "none"
-                raise invalid_parameter(name, f"Leave it out; this route knows: {known_names}.")
+                taken = ", ".join(known) or "no parameters"
+                raise invalid_parameter(name, f"Leave it out; this route takes {taken}.")
             if len(given) != 1:
                 raise invalid_parameter(name, "Give it once.")
         return cls({name: given[0] for name, given in request.query.items()})
@@ -97,6 +98,8 @@ def json_body(request: Request) -> Any:
 
 
 def strict_json(body: bytes) -> Any:
+    if not body or body.startswith(BYTE_ORDER_MARK):
+        raise InvalidInput("invalid-json", "Send a JSON object, without a byte order mark.")
     try:
         text = body.decode()
         value = json.loads(text, parse_constant=_refuse, object_pairs_hook=_unique_names)
@@ -111,7 +114,7 @@ def _why(error: ValueError | RecursionError) -> str:
     """The reason without any of the body's content."""
     match error:
         case json.JSONDecodeError():
-            return f"{error.msg} at character {error.pos}."
+            return f"{error.msg.removesuffix(' at')} at character {error.pos}."
         case UnicodeDecodeError():
             return f"it is not UTF-8 at byte {error.start}."
         case UnicodeEncodeError():

@@ -116,8 +116,9 @@ def _url(value: Any) -> str:
     text = _text(MAX_URL)(value)
     if not _URL.fullmatch(text):
         raise ValueError(
-            "Give an https URL with a plain ASCII host, without user name or password, spaces, "
-            "backslashes or control characters."
+            "Give a URL that begins with https:// (in small letters) and a plain ASCII host, with "
+            "a port up to 65535 if any, without user name or password, spaces, backslashes or "
+            "control characters."
         )
     return text
 

@@ -22,7 +22,7 @@ from local.importer.rows import FIELDS, FORMATS, Reader, Reading, Unreadable, Un
 from local.importer.saving import Import
 from local.importer.server import TIMEOUT, Server, Stopped
 from local.issuer import Issuer
-from local.workspace import Workspace
+from local.workspace import DEFAULT_DATA, DEFAULT_PORT, Workspace
 
 SAVED, SOME_REJECTED, UNUSABLE, STOPPED = range(4)
 """Exit codes."""
@@ -68,7 +68,9 @@ def main(argv: list[str], environ: Mapping[str, str]) -> int:
         return int(ending.code or 0)
     except Unusable as error:
         print(f"import: {error}", file=sys.stderr)
-        return UNUSABLE
+    except OSError as error:
+        print(f"import: {error}. DATA=… chooses another data folder.", file=sys.stderr)
+    return UNUSABLE
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
@@ -128,7 +130,7 @@ class Account:
 
 def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Composes the import and runs it; the exit code. Raises `Unusable`."""
-    data = Workspace(Path(environ.get("DATA") or ".local")).folder
+    data = Workspace(Path(environ.get("DATA") or DEFAULT_DATA)).folder
     reading = reading_for(options)
     account = account_for(options, environ, data)
     check_files(options)
@@ -175,7 +177,7 @@ def reading_for(options: argparse.Namespace) -> Reading:
 
 def account_for(options: argparse.Namespace, environ: Mapping[str, str], data: Path) -> Account:
     """The local server is known by its data folder, not its port, which may change."""
-    local = f"http://127.0.0.1:{environ.get('PORT') or '8000'}"
+    local = f"http://127.0.0.1:{environ.get('PORT') or DEFAULT_PORT}"
     url = check_url(options.server or local)
     server = url if options.server else str(data.resolve())
     if options.user:
@@ -258,7 +260,11 @@ def connected(account: Account, options: argparse.Namespace) -> Iterator[Server]
     # A proxy that the environment names does not reach this machine's own server.
     is_remote = not is_loopback(httpx.URL(account.url).host)
     with httpx.Client(base_url=account.url, timeout=TIMEOUT, trust_env=is_remote) as http:
-        yield Server(http, account.token, time.time, time.sleep, options.patience)
+        yield Server(http, account.token, time.time, time.sleep, options.patience, tell)
+
+
+def tell(text: str) -> None:
+    tqdm.write(f"import: {text}", file=sys.stderr)
 
 
 @contextmanager

@@ -78,8 +78,10 @@ class Server:
         clock: Callable[[], float],
         sleep: Callable[[float], None],
         patience: float,
+        tell: Callable[[str], None],
     ) -> None:
         self._http = http
+        self._tell = tell
         self._token = token
         self._clock = clock
         self._sleep = sleep
@@ -124,8 +126,10 @@ class Server:
             if isinstance(asked, httpx.Response) and not is_passing(asked):
                 return asked
             pause = max(random.uniform(0, longest), asked_pause(asked, self._clock()))
+            if longest == FIRST_PAUSE:
+                self._tell(f"{trouble(asked)} Trying for {self._patience:.0f} s …")
             if not self._rest(pause, give_up_at):
-                raise Stopped(trouble(asked, self._patience))
+                raise Stopped(trouble(asked))
             longest = min(longest * 2, LONGEST_PAUSE)
 
     def _rest(self, pause: float, until: float) -> bool:
@@ -215,12 +219,12 @@ def detail(response: httpx.Response) -> str:
     return str(parse(response).get("detail", "(this is no answer of Image Storage)"))
 
 
-def trouble(asked: httpx.Response | httpx.RequestError, patience: float) -> str:
-    """What to say of a server that did not take its part in time."""
+def trouble(asked: httpx.Response | httpx.RequestError) -> str:
+    """What to say of a server that does not take its part at the moment."""
     if isinstance(asked, httpx.Response):
-        seen = f"it answers {asked.status_code}"
-        if wait := asked.headers.get("Retry-After"):
-            seen += f" and asks to wait ({wait})"
+        wait = asked.headers.get("Retry-After")
+        seen = f"answers {asked.status_code}" + (f" and asks to wait ({wait})." if wait else ".")
     else:
-        seen = f"{type(asked).__name__}: {asked}"
-    return f"The server could not be reached or was too busy for {patience:.0f} s ({seen})."
+        seen = f"cannot be reached ({type(asked).__name__}). Is it running, with this PORT?"
+    server = asked.request.url.copy_with(path="/", query=None)
+    return f"The server {server} {seen}"

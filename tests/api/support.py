@@ -61,6 +61,15 @@ def database(server: Server) -> Any:
     )
 
 
+def logged(server: Server, client: httpx.Client) -> str:
+    """The log, with the lines of all that this client asked before.
+
+    Its connection is served by one thread, which logs a request before it reads the next.
+    """
+    client.get("/api/health").raise_for_status()
+    return server.log.read_text()
+
+
 def assert_problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
     """Checks that the answer is this problem, in the shape that all have; answers its members."""
     assert answer.headers["Content-Type"] == "application/problem+json", answer.text

@@ -13,7 +13,7 @@ import pytest
 
 from tests.api.server import Server, free_port, wait_until_healthy
 
-LINES = 1200
+LINES = 2400
 
 
 class Machine:
@@ -84,7 +84,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_doubled(machine: Machine) -
             for prompt in prompts
         )
     )
-    for goal in (200, 700):
+    for goal in (200, 1000):
         machine.serve()
         importer = machine.load()
         wait_for(machine, goal, importer)

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 
 from tests.api.server import Server
-from tests.api.support import assert_problem, database, library, picture, save
+from tests.api.support import assert_problem, database, library, logged, picture, save
 
 
 def fold(client: httpx.Client, limit: int) -> tuple[dict[int, Any], int]:
@@ -105,4 +105,4 @@ def test_nothing_of_it_stays_in_the_database(server: Server, alice: httpx.Client
         items = [item for page in pages for item in page["Items"]]
         assert items
         assert canary not in str(items)
-    assert canary not in server.log.read_text()
+    assert canary not in logged(server, alice)

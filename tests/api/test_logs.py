@@ -9,22 +9,13 @@ import pytest
 from chalicelib.auth import user_id
 from local.issuer import ISSUER
 from tests.api.server import Server
-from tests.api.support import JSON, assert_problem, database, picture, sync
+from tests.api.support import JSON, assert_problem, database, logged, picture, sync
 
 
 @pytest.fixture
 def canary() -> str:
     """A word that stands nowhere else."""
     return f"canary{uuid.uuid4().hex}"
-
-
-def logged(server: Server, client: httpx.Client) -> str:
-    """The log, with the lines of all that this client asked before.
-
-    Its connection is served by one thread, which logs a request before it reads the next.
-    """
-    client.get("/api/health").raise_for_status()
-    return server.log.read_text()
 
 
 def put_broken(server: Server, table: str, name: str, **key: dict[str, str]) -> None:

@@ -1,16 +1,22 @@
 """Deleting an image, on a real DynamoDB engine: gone from both logs when it answers."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from chalicelib.dynamo import UnknownOutcome
-from chalicelib.entries import START, Cursor
+from chalicelib.dynamo import Dynamo, UnknownOutcome
+from chalicelib.entries import START, Cursor, Row
 from chalicelib.errors import ImageNotFound, Unavailable
-from tests.support import ALICE, BOB, Store, at_once, dump, foreign, quick
+from chalicelib.tables import row_to_item
+from chalicelib.timing import Deadline
+from tests.support import ALICE, BOB, Intercepted, Store, at_once, dump, foreign, picture, quick
 
 ONE = Cursor(1)
+KEPT = ("user_id", "cursor", "kind", "idem", "created_at", "count", "registered_at")
+CALLS = ["query", "get_item", "transact_write_items"]  # the deletion in the primary
+CALLS += ["query", "query", "update_item", "put_item", "get_item"]  # the sync, and the look
 WRITES = ("put_item", "update_item", "transact_write_items")
 
 
@@ -52,13 +58,16 @@ def test_an_image_that_was_never_synced(store: Store) -> None:
 
 def test_the_stub_keeps_all_but_the_payload(store: Store) -> None:
     """Who wrote the entry, when, its count, and the place in the index of users all stay."""
-    store.save(ALICE)
+    full = replace(picture(), model="m", seed="7", steps=3)
+    store.services.primary.append(ALICE, [full], store.deadline)
+    store.sync(ALICE)
     before = dump(store.primary_log, ALICE)[0]
+    assert set(before) == {*KEPT, "prompt", "image_url", "model", "seed", "steps"}
     delete(store)
     after = dump(store.primary_log, ALICE)[0]
-    kept = {name: value for name, value in before.items() if name not in ("prompt", "image_url")}
-    assert after == {**kept, "kind": {"S": "erased"}}
-    assert "registered_at" in after
+    assert after == {name: before[name] for name in KEPT} | {"kind": {"S": "erased"}}
+    stub = dump(store.partition_log, ALICE)[0]
+    assert stub == row_to_item(ALICE, Row(ONE, 1))
 
 
 def test_deleting_again_changes_nothing(store: Store) -> None:
@@ -88,7 +97,7 @@ def test_another_users_image_is_not_found(store: Store) -> None:
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-@pytest.mark.parametrize("point", range(6))
+@pytest.mark.parametrize("point", range(len(CALLS)))
 def test_a_fault_at_any_call_leaves_one_deletion(store: Store, moment: str, point: int) -> None:
     """Whichever call is lost or fails, repeating the request ends with one deletion."""
     store.save(ALICE, 2)
@@ -106,9 +115,88 @@ def test_a_fault_at_any_call_leaves_one_deletion(store: Store, moment: str, poin
         delete(flaky)
     except Unavailable:
         delete(flaky)
-    assert len(calls) > point
+    assert calls[: point + 1] == CALLS[: point + 1]
     assert kinds(store) == ["erased", "image", "deletion"]
     assert in_partition(store) == kinds(store)
+
+
+def test_the_calls_of_a_deletion(store: Store) -> None:
+    """These are all the calls, so that the faults above are at every one of them."""
+    store.save(ALICE, 2)
+    store.sync(ALICE)
+    watched, dynamo = quick(store)
+    calls: list[str] = []
+    dynamo.after = lambda operation, _request: calls.append(operation)
+    delete(watched)
+    assert calls == CALLS
+
+
+@pytest.mark.parametrize("made", range(1, len(CALLS)))
+def test_begins_no_further_call_after_the_deadline(store: Store, made: int) -> None:
+    """A deletion whose time is up says so at once; the write and the sync may still finish."""
+    store.save(ALICE, 2)
+    store.sync(ALICE)
+    timed, dynamo = quick(store)
+    calls: list[str] = []
+    dynamo.after = lambda operation, _request: calls.append(operation)
+    deadline = Deadline(at=float(made), monotonic=lambda: float(len(calls)))
+    with pytest.raises(Unavailable):
+        timed.services.deleter.delete(ALICE, ONE, deadline)
+    assert calls == CALLS[:made]
+    delete(store)
+    assert in_partition(store) == ["erased", "image", "deletion"]
+
+
+def test_an_entry_that_is_not_visible_yet_is_waited_for(store: Store) -> None:
+    """Below the tail nothing is missing for good: what a transaction has not shown yet comes."""
+    store.save_batch(ALICE, 2)
+    hiding, dynamo = quick(store)
+    hidden = [True]
+
+    def hide(operation: str, request: Mapping[str, Any]) -> None:
+        if operation == "get_item" and hidden and request["TableName"] == store.tables.primary:
+            hidden.pop()
+            dynamo.inner = Hiding(store.dynamo, dynamo)
+
+    dynamo.before = hide
+    delete(hiding)
+    assert kinds(store) == ["erased", "image", "deletion"]
+
+
+def test_looks_again_when_the_deletion_is_not_visible_to_the_sync(store: Store) -> None:
+    """A sync that did not see the deletion yet is followed by another, not by a failure."""
+    store.save(ALICE)
+    store.sync(ALICE)
+    hiding, dynamo = quick(store)
+    deleted = [False]
+    hidden = [True]
+
+    def hide(operation: str, request: Mapping[str, Any]) -> None:
+        deleted[0] |= operation == "transact_write_items"
+        in_primary = request.get("TableName") == store.tables.primary
+        if operation == "query" and in_primary and deleted[0] and hidden:
+            hidden.pop()
+            dynamo.inner = Hiding(store.dynamo, dynamo)
+
+    dynamo.before = hide
+    delete(hiding)
+    assert in_partition(store) == ["erased", "deletion"]
+
+
+class Hiding(Intercepted):
+    """A `Dynamo` whose next read finds nothing; then `outer` goes back to the one inside."""
+
+    def __init__(self, inner: Dynamo, outer: Intercepted) -> None:
+        super().__init__(inner)
+        self._outer = outer
+
+    def get_item(self, **_request: Any) -> Mapping[str, Any]:
+        self._outer.inner = self.inner
+        return {}
+
+    def query(self, **_request: Any) -> Mapping[str, Any]:
+        self._outer.inner = self.inner
+        return {"Items": []}
 
 
 def test_a_writer_at_the_tail_moves_the_deletion_up(store: Store) -> None:

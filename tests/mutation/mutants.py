@@ -118,22 +118,43 @@ MUTANTS = [
     Mutant(
         "stub-without-its-idem",
         "chalicelib/tables.py",
-        'ENTRY_PAYLOAD = ("prompt", ',
-        'ENTRY_PAYLOAD = ("idem", "prompt", ',
+        "ENTRY_PAYLOAD = tuple(",
+        'ENTRY_PAYLOAD = ("idem",) + tuple(',
         DELETION,
     ),
     Mutant(
         "index-attribute-lost-with-a-stub",
         "chalicelib/tables.py",
-        'ENTRY_PAYLOAD = ("prompt", ',
-        'ENTRY_PAYLOAD = ("registered_at", "prompt", ',
+        "ENTRY_PAYLOAD = tuple(",
+        'ENTRY_PAYLOAD = ("registered_at",) + tuple(',
         DELETION,
     ),
     Mutant(
-        "payload-left-in-a-stub",
+        "prompt-left-in-a-stub",
         "chalicelib/tables.py",
-        'ENTRY_PAYLOAD = ("prompt", ',
-        "ENTRY_PAYLOAD = (",
+        "for field in fields(Payload))",
+        'for field in fields(Payload) if field.name != "prompt")',
+        DELETION,
+    ),
+    Mutant(
+        "optional-fields-left-in-a-stub",
+        "chalicelib/tables.py",
+        "for field in fields(Payload))",
+        'for field in fields(Payload) if "m" in field.name)',
+        DELETION,
+    ),
+    Mutant(
+        "version-left-in-a-stub",
+        "chalicelib/tables.py",
+        'ROW_PAYLOAD = ("image", "version")',
+        'ROW_PAYLOAD = ("image",)',
+        DELETION,
+    ),
+    Mutant(
+        "deletion-looks-only-once",
+        "chalicelib/deletion.py",
+        "        for _ in self._backoff.attempts(deadline):\n",
+        "        for _ in range(1):\n",
         DELETION,
     ),
     # Sync
@@ -141,12 +162,12 @@ MUTANTS = [
         "sync-by-batch-write-item",
         "chalicelib/partition.py",
         "            self._log.put_new([row_to_item(self._user, row) for row in rows])\n",
-        "            engine = getattr(self._dynamo, 'inner', self._dynamo)\n"
+        "            engine = getattr(self._log._dynamo, 'inner', self._log._dynamo)\n"
         "            puts = [{'PutRequest': {'Item': row_to_item(self._user, r)}} for r in rows]\n"
-        "            hook = getattr(self._dynamo, 'before', None)\n"
+        "            hook = getattr(self._log._dynamo, 'before', None)\n"
         "            hook and hook('transact_write_items', {})\n"
         "            for i in range(0, len(puts), 25):\n"
-        "                chunk = {self._log.table: puts[i : i + 25]}\n"
+        "                chunk = {self._log._table: puts[i : i + 25]}\n"
         "                engine.client.batch_write_item(RequestItems=chunk)\n",
         f"{SYNC} -k brings_back",
     ),
@@ -268,7 +289,7 @@ MUTANTS = [
         "        header = PyJWS().get_unverified_header(token)\n"
         "        brought = signing_key(header.get('jwk'))\n"
         "        key = brought or self._keys.find(kid_of(token))\n",
-        "tests/unit/test_auth.py",
+        "tests/unit/test_auth.py -k keys_in_the_token",
     ),
     Mutant(
         "audience-not-checked",

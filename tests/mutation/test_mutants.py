@@ -1,6 +1,7 @@
 """The tests have teeth: each named breakage, made in a copy of the code, turns a test red."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,9 @@ from tests.mutation.mutants import MUTANTS, Mutant
 
 ROOT = Path(__file__).parents[2]
 COPIED = ("app.py", "chalicelib", "local", "tests", "pyproject.toml", ".chalice")
+DIED = re.compile(r"^E +(AttributeError|NameError|ImportError|SyntaxError)", re.MULTILINE)
+"""What a breakage that is no working program dies of; that would prove nothing."""
+
 SOME_FAILED = 1
 """pytest's exit code when tests were run and some failed; other codes mean that none were run."""
 
@@ -48,3 +52,4 @@ def test_the_mutant_is_killed(mutant: Mutant, engine: Connection, tmp_path: Path
         command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == SOME_FAILED, done.stdout[-3000:]
+    assert not DIED.search(done.stdout), f"it does not run at all:\n{done.stdout[-3000:]}"

@@ -59,7 +59,7 @@ def watch(user: UserId, goal: int) -> dict[str, int]:
         counts["reads"] += 2
         try:
             page = partition.page(50, None, None, wired.clock.deadline(20))
-            changes = partition.changes(followed, 50, wired.clock.deadline(20))
+            changes = partition.changes(followed, 10, wired.clock.deadline(20))
         except HoleFound:
             counts["holes"] += 1
             continue

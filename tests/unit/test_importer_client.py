@@ -181,6 +181,7 @@ class Running:
     api: Api
     port: int
     folder: Path
+    told: list[str] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -301,7 +302,7 @@ def run_import(
         with httpx.Client(
             base_url=running.url, transport=FusedTransport(fuse), timeout=timeout
         ) as http:
-            server = Server(http, lambda: token, clock, clock.sleep, patience=60)
+            server = Server(http, lambda: token, clock, clock.sleep, 60, running.told.append)
             importing = Import(server, store, progress, clock, new_key, lambda _: None)
             importing.run(reader.rows())
             return importing.progress
@@ -420,6 +421,8 @@ class TestRetrying:
         with pytest.raises(Stopped, match="503"):
             run_import(running, clock=clock)
         assert waited <= sum(clock.slept) <= 60
+        assert len(running.told) == 1
+        assert "answers 503" in running.told[0]
         running.api.faults.clear()
         run_import(running)
         assert running.api.prompts == ["image 1"]
