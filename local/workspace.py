@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import secrets
+import shlex
 import string
 import tempfile
 from collections.abc import Callable, Iterator
@@ -63,9 +64,10 @@ class Workspace:
         """
         lock = try_lock(self.folder / "server.lock")
         if lock is None:
+            another = shlex.quote(f"DATA={self.folder}-2")
             raise WorkspaceBusy(
                 f"The data folder {self.folder} is in use by another server. "
-                f"Stop that one, or choose another folder: make run DATA={self.folder}-2 PORT=8001"
+                f"Stop that one, or choose another folder: make run {another} PORT=8001"
             )
         with lock:
             yield
