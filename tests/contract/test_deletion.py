@@ -184,15 +184,19 @@ def test_looks_again_when_the_deletion_is_not_visible_to_the_sync(store: Store) 
 
 
 class Hiding(Intercepted):
-    """A `Dynamo` whose next read finds nothing; then `outer` goes back to the one inside."""
+    """A `Dynamo` whose next read sees less; then `outer` goes back to the one inside."""
 
-    def __init__(self, inner: Dynamo, outer: Intercepted) -> None:
+    def __init__(
+        self, inner: Dynamo, outer: Intercepted, seen: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__(inner)
         self._outer = outer
+        self._seen = seen or {}
 
     def get_item(self, **_request: Any) -> Mapping[str, Any]:
         self._outer.inner = self.inner
-        return {}
+        self._outer.after = lambda _operation, _request: None
+        return self._seen
 
     def query(self, **_request: Any) -> Mapping[str, Any]:
         self._outer.inner = self.inner
@@ -220,6 +224,22 @@ def test_the_same_image_deleted_at_once_by_many(store: Store) -> None:
     assert at_once(8, lambda: delete(store)) == 8
     assert kinds(store) == ["erased", "deletion"]
     assert in_partition(store) == kinds(store)
+
+
+def test_a_half_seen_deletion_is_not_done_twice(store: Store) -> None:
+    """When the deletion is seen and its stub not yet, the image is not deleted a second time."""
+    store.save(ALICE)
+    image = store.primary_log.get(ALICE, ONE)
+    delete(store)
+    behind, dynamo = quick(store)
+
+    def see_it_as_it_was(operation: str, _request: Mapping[str, Any]) -> None:
+        if operation == "query" and dynamo.inner is store.dynamo:
+            dynamo.inner = Hiding(store.dynamo, dynamo, {"Item": image})
+
+    dynamo.after = see_it_as_it_was
+    delete(behind)
+    assert kinds(store) == ["erased", "deletion"]
 
 
 @pytest.mark.parametrize("shown", [True, False])

@@ -72,7 +72,7 @@ def test_another_access_key_sees_nothing(engine: Connection, table_prefix: str) 
     """Who reaches the port without this installation's access key id finds no table."""
     make_table(engine, table_prefix)
     stranger = Connection(engine.endpoint, Credentials.random())
-    assert table_prefix in client(engine).list_tables()["TableNames"]
+    assert client(engine).describe_table(TableName=table_prefix)["Table"]
     assert client(stranger).list_tables()["TableNames"] == []
 
 

@@ -97,14 +97,14 @@ MUTANTS = [
         "deletion-answered-without-sync",
         "chalicelib/deletion.py",
         "            self._syncer.sync(user, deadline)\n"
-        "            if partition.is_erased(cursor):\n",
+        "            if not deadline.passed() and partition.is_erased(cursor):\n",
         "            if True:\n",
         DELETION,
     ),
     Mutant(
         "deletion-answered-while-the-partition-shows-it",
         "chalicelib/deletion.py",
-        "            if partition.is_erased(cursor):\n",
+        "            if not deadline.passed() and partition.is_erased(cursor):\n",
         "            if True:\n",
         DELETION,
     ),
@@ -113,7 +113,7 @@ MUTANTS = [
         "chalicelib/log.py",
         'condition = {"ConditionExpression": IS_IMAGE, ',
         'condition = {"ConditionExpression": IS_IMAGE + " OR attribute_exists(user_id)", ',
-        f"{DELETION} -k at_once",
+        f"{DELETION} -k half_seen",
     ),
     Mutant(
         "stub-without-its-idem",
