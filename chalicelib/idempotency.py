@@ -13,12 +13,13 @@ from typing import Any
 from chalicelib.dynamo import Item
 from chalicelib.entries import Cursor, Image, Payload, UserId
 from chalicelib.errors import IdempotencyKeyReused
+from chalicelib.log import NOTHING_THERE
 from chalicelib.tables import Marker, marker_from_item, marker_to_item
 
 LIFETIME = 24 * 60 * 60
 """Seconds for which a key is remembered."""
 
-NO_MARKER = "attribute_not_exists(user_id)"
+NO_MARKER = NOTHING_THERE
 EXPIRED = "expires_at <= :now"  # TTL deletes late: an expired marker may still be there
 
 

@@ -1,8 +1,8 @@
 """The three tables: their schema (PynamoDB models), and items to values and back.
 
-The models are the only place that knows an attribute's name or type, apart from the keys and what a
-condition names. `create_tables` is for local
-use and tests; a deployed stage has its tables from its template.
+The models are the only place that knows an attribute's name or type, apart from the keys and what
+a condition names. `create_tables` is for local use and tests; a deployed stage has its tables from
+its template.
 """
 
 from dataclasses import asdict, dataclass, fields
@@ -20,7 +20,6 @@ from chalicelib.entries import Cursor, Entry, Payload, Row, UserId
 
 ROW_VERSION = 1
 """The form in which images are rendered into partitions; kept on each row but stubs."""
-
 
 ENTRY_PAYLOAD = tuple(field.name for field in fields(Payload))
 ROW_PAYLOAD = ("image", "version")

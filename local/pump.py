@@ -12,7 +12,9 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+import botocore.session
 
 from chalicelib.timing import Clock
 from local.workspace import write_atomically
@@ -121,6 +123,21 @@ class Pump:
     stop: threading.Event
     clock: Clock = field(default_factory=Clock)
     _iterators: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, table: str, function: StreamFunction, folder: Path, stop: threading.Event) -> Self:
+        """A pump for the table's stream, by AWS's environment; its files are in `folder`."""
+        session = botocore.session.get_session()
+        tables: Any = session.create_client("dynamodb")
+        stream_arn = tables.describe_table(TableName=table)["Table"]["LatestStreamArn"]
+        return cls(
+            streams=session.create_client("dynamodbstreams"),
+            stream_arn=stream_arn,
+            function=function,
+            checkpoints=Checkpoints(folder / "stream-checkpoint.json", stream_arn),
+            dead_letters=folder / "dead-letters.jsonl",
+            stop=stop,
+        )
 
     def run(self) -> None:
         """Until `stop` is set; trouble with the stream is logged and tried again."""

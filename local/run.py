@@ -11,14 +11,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import botocore.session
 from chalice.local import LambdaContext
 
-from chalicelib.config import TableNames, table_names
+from chalicelib.config import table_names
 from chalicelib.tables import create_tables
 from local.engine import Engine, cache_dir, ensure_installed
 from local.issuer import AUDIENCE, ISSUER, Issuer
-from local.pump import Checkpoints, Pump
+from local.pump import Pump
 from local.server import HOST, JWKS_PATH, make_server
 from local.workspace import DEFAULT_DATA, DEFAULT_PORT, Workspace, write_atomically
 
@@ -65,8 +64,9 @@ def _serve(workspace: Workspace, port: int, stop: threading.Event) -> int:
         write_atomically(workspace.folder / "env", _exports(os.environ))
         names = table_names(os.environ)
         create_tables(names)
+        pump = Pump.of(names.primary, _stream_function, workspace.folder, stop)
         threads = [
-            threading.Thread(target=_pump(workspace, names, stop).run, name="pump"),
+            threading.Thread(target=pump.run, name="pump"),
             threading.Thread(target=server.server.serve_forever, name="server"),
         ]
         for thread in threads:
@@ -81,20 +81,6 @@ def _serve(workspace: Workspace, port: int, stop: threading.Event) -> int:
     server.server.server_close()
     say("Stopped.")
     return code
-
-
-def _pump(workspace: Workspace, names: TableNames, stop: threading.Event) -> Pump:
-    session = botocore.session.get_session()
-    tables: Any = session.create_client("dynamodb")
-    stream_arn = tables.describe_table(TableName=names.primary)["Table"]["LatestStreamArn"]
-    return Pump(
-        streams=session.create_client("dynamodbstreams"),
-        stream_arn=stream_arn,
-        function=_stream_function,
-        checkpoints=Checkpoints(workspace.folder / "stream-checkpoint.json", stream_arn),
-        dead_letters=workspace.folder / "dead-letters.jsonl",
-        stop=stop,
-    )
 
 
 def _stream_function(event: dict[str, Any]) -> Mapping[str, Any]:

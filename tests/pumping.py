@@ -6,34 +6,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import botocore.session
-
 from chalicelib import doorbell
-from local.pump import Checkpoints, Pump
+from local.pump import Pump
 from tests.support import Store
 
 
 @contextmanager
 def pumping(store: Store, folder: Path) -> Iterator[list[Mapping[str, Any]]]:
     """A running pump; yields the records that it has delivered so far."""
-    session = botocore.session.get_session()
-    tables: Any = session.create_client("dynamodb")
-    described = tables.describe_table(TableName=store.tables.primary)
-    arn = described["Table"]["LatestStreamArn"]
     records: list[Mapping[str, Any]] = []
 
     def function(event: dict[str, Any]) -> Mapping[str, Any]:
         records.extend(event["Records"])
         return doorbell.ring(event, store.services.syncer, store.deadline)
 
-    pump = Pump(
-        session.create_client("dynamodbstreams"),
-        arn,
-        function,
-        Checkpoints(folder / "checkpoint.json", arn),
-        folder / "dead-letters.jsonl",
-        threading.Event(),
-    )
+    pump = Pump.of(store.tables.primary, function, folder, threading.Event())
     thread = threading.Thread(target=pump.run)
     thread.start()
     try:

@@ -161,6 +161,14 @@ def at_once(many: int, work: Callable[[], object]) -> int:
     return len(done)
 
 
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Looks again and again until it holds; fails after 30 seconds."""
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come"
+        time.sleep(0.02)
+
+
 def dump(log: Log, user: UserId) -> list[Mapping[str, Any]]:
     """Everything under the user's key, ascending."""
     items: list[Mapping[str, Any]] = []

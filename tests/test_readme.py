@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.server import Server, free_port, wait_until_healthy
+from local.engine import free_port
+from tests.api.server import Server, wait_until_healthy
 
 ROOT = Path(__file__).parents[1]
 BLOCKS = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)

@@ -35,9 +35,14 @@ class Request:
     body: bytes
 
 
+def is_whole_number(text: str, least: int, most: int) -> bool:
+    """Whether it is one of these numbers, in plain ASCII digits: int() takes much more."""
+    return WHOLE_NUMBER.fullmatch(text) is not None and least <= int(text) <= most
+
+
 def cursor_of(text: str, name: str, least: int = 1) -> Cursor:
-    """A cursor written as plain ASCII digits; InvalidInput for anything else that int() takes."""
-    if not WHOLE_NUMBER.fullmatch(text) or not least <= int(text) <= MAX_CURSOR:
+    """The cursor that the text says; InvalidInput if it is none."""
+    if not is_whole_number(text, least, MAX_CURSOR):
         raise invalid_parameter(
             name, f"Give a whole number from {least} to {MAX_CURSOR} in plain digits."
         )
@@ -66,7 +71,7 @@ class Query:
 
     def limit(self) -> int:
         text = self.values.get("limit", str(DEFAULT_LIMIT))
-        if not WHOLE_NUMBER.fullmatch(text) or not 1 <= int(text) <= MAX_LIMIT:
+        if not is_whole_number(text, 1, MAX_LIMIT):
             raise invalid_parameter("limit", f"Give a whole number from 1 to {MAX_LIMIT}.")
         return int(text)
 

@@ -117,8 +117,8 @@ def _url(value: Any) -> str:
     if not _URL.fullmatch(text):
         raise ValueError(
             "Give a URL that begins with https:// (in small letters) and a plain ASCII host, with "
-            "a port up to 65535 if any, without user name or password, spaces, backslashes or "
-            "control characters."
+            f"a port up to {MAX_PORT} if any, without user name or password, spaces, backslashes "
+            "or control characters."
         )
     return text
 

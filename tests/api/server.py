@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 
+from local.engine import free_port
 from local.issuer import Issuer
 
 START_SECONDS = 300
@@ -88,10 +89,3 @@ def wait_until_healthy(server: Server, process: subprocess.Popen[bytes]) -> None
         else:
             return
     raise RuntimeError(f"The server did not start:\n{server.log.read_text()}")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -11,7 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.api.server import Server, free_port, wait_until_healthy
+from local.engine import free_port
+from tests.api.server import Server, wait_until_healthy
 
 LINES = 2400
 

@@ -10,6 +10,7 @@ import pytest
 from local.issuer import LIFETIME, Issuer
 from tests.api.server import Server
 from tests.api.support import JSON, assert_problem, library, picture, sync
+from tests.support import wait_until
 
 MAX_BODY = 1024 * 1024
 
@@ -57,10 +58,7 @@ def test_a_saved_image_can_be_found_by_its_location(alice: httpx.Client) -> None
 def test_a_save_can_be_read_without_a_sync(alice: httpx.Client) -> None:
     """The stream's function brings a save to the read copy, without any call of the client."""
     alice.post("/api/images", json=picture()).raise_for_status()
-    deadline = time.monotonic() + 20
-    while not library(alice):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: library(alice) != [])
 
 
 # Sizes

@@ -1,18 +1,9 @@
 """The pump over DynamoDB Local's real stream, with the real doorbell behind it."""
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from tests.pumping import pumping
-from tests.support import ALICE, BOB, Store
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come"
-        time.sleep(0.02)
+from tests.support import ALICE, BOB, Store, wait_until
 
 
 def is_synced(store: Store) -> bool:
