@@ -1,11 +1,22 @@
-"""Image Storage, composed and declared: routes, authorizer, stream trigger. Each is a line."""
+"""Image Storage, composed and declared: routes, authorizer, stream trigger, schedule, operations.
+
+Each is a line.
+"""
 
 import functools
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Concatenate
 
-from chalice.app import AuthRequest, AuthResponse, Chalice, DynamoDBEvent, Response
+from chalice.app import (
+    AuthRequest,
+    AuthResponse,
+    Chalice,
+    CloudWatchEvent,
+    DynamoDBEvent,
+    Rate,
+    Response,
+)
 
 from chalicelib import doorbell
 from chalicelib.api import handlers, public
@@ -14,10 +25,15 @@ from chalicelib.api.endpoint import EXPIRES_AT, Path, in_problem_details, respon
 from chalicelib.api.handlers import Call
 from chalicelib.bootstrap import build
 from chalicelib.botocore_engine import BotocoreDynamo
-from chalicelib.config import oidc, table_names
+from chalicelib.botocore_letters import SqsDeadLetters
+from chalicelib.config import dead_letter_queue, oidc, table_names
+from chalicelib.dead_letters import DeadLetters, NoDeadLetters
 from chalicelib.dynamo import CALL_SECONDS
 from chalicelib.errors import Unauthenticated
+from chalicelib.operations import OPERATIONS
+from chalicelib.operations.sweep import next_sweep
 from chalicelib.services import Services
+from chalicelib.timing import Deadline
 
 if TYPE_CHECKING:
     from chalicelib.auth import Authenticator
@@ -40,7 +56,17 @@ def dynamo() -> BotocoreDynamo:
 @functools.cache
 def services() -> Services:
     """Composed at the first call, so that importing this module needs no environment."""
-    return build(dynamo(), table_names(os.environ))
+    return build(
+        dynamo(),
+        table_names(os.environ),
+        issuer=oidc(os.environ).issuer,
+        dead_letters=dead_letters(),
+    )
+
+
+def dead_letters() -> DeadLetters:
+    queue = dead_letter_queue(os.environ)
+    return NoDeadLetters() if queue is None else SqsDeadLetters.from_environment(queue)
 
 
 @functools.cache
@@ -120,6 +146,73 @@ def openapi() -> Response:
 @app.on_dynamodb_record(STREAM_ARN, batch_size=100, starting_position="TRIM_HORIZON")
 def on_images(event: DynamoDBEvent) -> dict[str, Any]:
     wired = services()
-    context: Any = event.context
+    deadline = deadline_of(event.context)
+    return doorbell.ring(event.to_dict(), wired.syncer, wired.metrics, deadline)
+
+
+@app.schedule(Rate(5, unit=Rate.MINUTES))
+def scheduled_sweep(event: CloudWatchEvent) -> dict[str, Any]:
+    return next_sweep(services(), deadline_of(event.context))
+
+
+# The operator's functions. `chalicelib.operations` tells what each takes and answers.
+
+
+@app.lambda_function()
+def sync_user(event: Any, context: Any) -> dict[str, Any]:
+    return operate("sync_user", event, context)
+
+
+@app.lambda_function()
+def get_images_for_user(event: Any, context: Any) -> dict[str, Any]:
+    return operate("get_images_for_user", event, context)
+
+
+@app.lambda_function()
+def rebuild_partition(event: Any, context: Any) -> dict[str, Any]:
+    return operate("rebuild_partition", event, context)
+
+
+@app.lambda_function()
+def verify_user(event: Any, context: Any) -> dict[str, Any]:
+    return operate("verify_user", event, context)
+
+
+@app.lambda_function()
+def verify_all(event: Any, context: Any) -> dict[str, Any]:
+    return operate("verify_all", event, context)
+
+
+@app.lambda_function()
+def migrate(event: Any, context: Any) -> dict[str, Any]:
+    return operate("migrate", event, context)
+
+
+@app.lambda_function()
+def sweep(event: Any, context: Any) -> dict[str, Any]:
+    return operate("sweep", event, context)
+
+
+@app.lambda_function()
+def export_user(event: Any, context: Any) -> dict[str, Any]:
+    return operate("export_user", event, context)
+
+
+@app.lambda_function()
+def erase_user(event: Any, context: Any) -> dict[str, Any]:
+    return operate("erase_user", event, context)
+
+
+@app.lambda_function()
+def redrive_dead_letters(event: Any, context: Any) -> dict[str, Any]:
+    return operate("redrive_dead_letters", event, context)
+
+
+def operate(name: str, event: Any, context: Any) -> dict[str, Any]:
+    return OPERATIONS[name](services(), event, deadline_of(context))
+
+
+def deadline_of(context: Any) -> Deadline:
+    """After it no further call is begun, since one may take CALL_SECONDS."""
     seconds = context.get_remaining_time_in_millis() / 1000 - CALL_SECONDS
-    return doorbell.ring(event.to_dict(), wired.syncer, wired.clock.deadline(seconds))
+    return services().clock.deadline(seconds)

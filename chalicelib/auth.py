@@ -5,8 +5,6 @@ addresses of keys, that a token brings along (``jwk``, ``x5c``, ``jku``, ``x5u``
 at. The rules follow RFC 8725, the best current practices for JSON Web Tokens.
 """
 
-import base64
-import hashlib
 import json
 import logging
 import math
@@ -36,6 +34,7 @@ from jwt import InvalidAlgorithmError, PyJWK, PyJWS, PyJWTError
 from chalicelib.entries import UserId
 from chalicelib.errors import ConfigError, KeysUnavailable, Unauthenticated
 from chalicelib.oidc import HTTPS, JWKS_URL_RULE, LOOPBACK_HTTP, Oidc
+from chalicelib.users import user_id
 
 # The algorithms, by the kind of key that each belongs to: RFC 7518 section 3.1, RFC 8037 section 3.
 RSA_ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
@@ -76,16 +75,6 @@ _BEARER = re.compile(r"bearer +([\w-]+\.[\w-]+\.[\w-]+)", re.ASCII | re.IGNORECA
 _log = logging.getLogger(__name__)
 
 PublicKey = RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey
-
-
-def user_id(issuer: str, subject: str) -> UserId:
-    """The user's key: 43 characters of base64url, the SHA-256 of ``issuer|subject``.
-
-    It is what tables and logs hold in place of the subject, which may be an e-mail address. An
-    issuer has no ``|`` (see `chalicelib.oidc`), so no two users share a key.
-    """
-    digest = hashlib.sha256(f"{issuer}|{subject}".encode(errors="surrogatepass")).digest()
-    return UserId(base64.urlsafe_b64encode(digest).rstrip(b"=").decode())
 
 
 @dataclass(frozen=True, slots=True)

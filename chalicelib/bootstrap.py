@@ -3,17 +3,23 @@
 import random
 import secrets
 from collections.abc import Callable
+from functools import partial
 
 from chalicelib.config import TableNames
+from chalicelib.dead_letters import DeadLetters, NoDeadLetters
 from chalicelib.deletion import Deleter
 from chalicelib.dynamo import Dynamo
 from chalicelib.entries import UserId
 from chalicelib.idempotency import Markers
+from chalicelib.metering import MeteredDynamo
+from chalicelib.metrics import Metrics
 from chalicelib.partition import Partition
+from chalicelib.positions import Positions
 from chalicelib.primary import Primary
-from chalicelib.services import Services
+from chalicelib.services import Metered, Services
 from chalicelib.sync import Syncer
 from chalicelib.timing import Backoff, Clock
+from chalicelib.users import Users
 
 WRITE_TRIES = 8
 READ_TRIES = 4
@@ -25,17 +31,42 @@ def build(
     clock: Clock | None = None,
     new_idem: Callable[[], str] = lambda: secrets.token_urlsafe(16),
     uniform: Callable[[float, float], float] = random.uniform,
+    emit: Callable[[str], None] = print,
+    issuer: str = "",
+    dead_letters: DeadLetters | None = None,
 ) -> Services:
-    """Wires the services to their tables. What is timed or random can be given."""
+    """Wires the services to their tables. What is timed or random can be given.
+
+    `emit` takes the lines of metrics; `issuer` is needed where operations name users by subject.
+    """
     clock = clock or Clock()
     reads = Backoff(READ_TRIES, 0.01, 0.2, clock.sleep, uniform)
     writes = Backoff(WRITE_TRIES, 0.02, 1.0, clock.sleep, uniform)
 
-    def open_partition(user: UserId) -> Partition:
+    def primary_over(dynamo: Dynamo) -> Primary:
+        markers = Markers(tables.idempotency)
+        return Primary(dynamo, tables.primary, markers, clock, writes, new_idem)
+
+    def partition_over(dynamo: Dynamo, user: UserId) -> Partition:
         return Partition(dynamo, tables.partition, user, reads)
 
-    markers = Markers(tables.idempotency)
-    primary = Primary(dynamo, tables.primary, markers, clock, writes, new_idem)
-    syncer = Syncer(primary, open_partition, writes)
-    deleter = Deleter(primary, open_partition, syncer, writes)
-    return Services(clock, primary, open_partition, syncer, deleter)
+    def syncer_over(dynamo: Dynamo) -> Syncer:
+        return Syncer(primary_over(dynamo), partial(partition_over, dynamo), writes)
+
+    open_partition = partial(partition_over, dynamo)
+    primary, syncer = primary_over(dynamo), syncer_over(dynamo)
+    metered = MeteredDynamo(dynamo)
+    return Services(
+        issuer=issuer,
+        clock=clock,
+        backoff=writes,
+        metrics=Metrics(emit, clock.now),
+        primary=primary,
+        open_partition=open_partition,
+        syncer=syncer,
+        deleter=Deleter(primary, open_partition, syncer, writes),
+        users=Users(dynamo, tables.primary),
+        metered=Metered(metered, Users(metered, tables.primary), syncer_over(metered)),
+        dead_letters=dead_letters or NoDeadLetters(),
+        positions=Positions(dynamo, tables.idempotency),
+    )

@@ -50,7 +50,7 @@ _PASSING_REASONS = {
 
 
 class BotocoreDynamo:
-    """The five calls over a botocore client."""
+    """The six calls over a botocore client."""
 
     @classmethod
     def from_environment(cls) -> "BotocoreDynamo":
@@ -63,6 +63,9 @@ class BotocoreDynamo:
 
     def query(self, **request: Any) -> Mapping[str, Any]:
         return _call(self.client.query, request)
+
+    def scan(self, **request: Any) -> Mapping[str, Any]:
+        return _call(self.client.scan, request)
 
     def get_item(self, **request: Any) -> Mapping[str, Any]:
         return _call(self.client.get_item, request)

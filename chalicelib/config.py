@@ -25,6 +25,11 @@ def table_names(environ: Mapping[str, str]) -> TableNames:
     )
 
 
+def dead_letter_queue(environ: Mapping[str, str]) -> str | None:
+    """The URL of the queue of the stream function's event source; None where there is none."""
+    return environ.get("DEAD_LETTER_QUEUE_URL") or None
+
+
 def oidc(environ: Mapping[str, str]) -> Oidc:
     return Oidc(
         issuer=required(environ, "OIDC_ISSUER"),

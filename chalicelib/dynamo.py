@@ -1,4 +1,4 @@
-"""The seam to DynamoDB: the five calls that the product makes, and what can come of them.
+"""The seam to DynamoDB: the six calls that the product makes, and what can come of them.
 
 An engine takes the request members of AWS's API reference (``TableName``, ``Key`` …, values as
 attribute JSON such as ``{"S": "text"}``) and answers its response members. Whatever goes wrong it
@@ -23,9 +23,11 @@ MAX_TRANSACTION_BYTES = 4_000_000
 
 
 class Dynamo(Protocol):
-    """The five calls; each may raise `Refused` (writes only) or `UnknownOutcome`."""
+    """The six calls; each may raise `Refused` (writes only) or `UnknownOutcome`."""
 
     def query(self, **request: Any) -> Mapping[str, Any]: ...
+
+    def scan(self, **request: Any) -> Mapping[str, Any]: ...
 
     def get_item(self, **request: Any) -> Mapping[str, Any]: ...
 

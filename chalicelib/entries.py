@@ -12,8 +12,10 @@ Entries are never removed, so the cursors of a user are 1, 2, 3 … without a ga
 import itertools
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NewType
+
+from chalicelib.versions import html_safe
 
 UserId = NewType("UserId", str)
 """A user's key in every table: 43 characters, made by `chalicelib.auth.user_id`."""
@@ -75,13 +77,15 @@ class Entry:
 class Row:
     """What stands at a cursor of a partition: the entry, shaped for reading.
 
-    `image` is the image rendered as the JSON text that the API answers, or None.
+    `image` is the image rendered as the JSON text that the API answers, or None. `outdated` says
+    that the table has it in an older form (`chalicelib.versions`); it means the same.
     """
 
     cursor: Cursor
     count: int
     image: str | None = None
     deletes: Cursor | None = None
+    outdated: bool = field(default=False, compare=False)
 
     @property
     def kind(self) -> Kind:
@@ -110,7 +114,10 @@ def is_consecutive(cursors: Sequence[Cursor], step: Literal[1, -1]) -> bool:
 
 
 def render(image: Image) -> str:
-    """The image as the JSON text that the API answers; absent fields are left out."""
+    """The image as the JSON text that the API answers: `chalicelib.versions.CURRENT`.
+
+    Absent fields are left out.
+    """
     payload = image.payload
     members = {
         "cursor": image.cursor,
@@ -122,4 +129,4 @@ def render(image: Image) -> str:
         "createdAt": image.created_at,
     }
     present = {name: value for name, value in members.items() if value is not None}
-    return json.dumps(present, ensure_ascii=False, separators=(",", ":"))
+    return html_safe(json.dumps(present, ensure_ascii=False, separators=(",", ":")))

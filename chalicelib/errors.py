@@ -36,6 +36,15 @@ class InvalidInput(ImageStorageError):
         self.errors = tuple(errors)
 
 
+class InvalidEvent(ImageStorageError):
+    """A field of an operation's event is wrong; nothing was done."""
+
+    def __init__(self, field: str, detail: str) -> None:
+        super().__init__(f"{field}: {detail}")
+        self.field = field
+        self.detail = detail
+
+
 class UnsupportedMediaType(ImageStorageError):
     """The body is not declared as UTF-8 JSON."""
 

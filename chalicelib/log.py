@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.dynamo import Dynamo, Item
-from chalicelib.entries import Cursor, UserId
+from chalicelib.entries import Cursor, Kind, UserId
+
+Write = Mapping[str, Any]
+"""A member of TransactWriteItems."""
 
 NOTHING_THERE = "attribute_not_exists(user_id)"
 """The condition under which an entry may be put. DynamoDB looks at the whole primary key."""
@@ -18,6 +21,12 @@ SOMETHING_THERE = "attribute_exists(user_id)"
 
 IS_IMAGE = "#kind = :image"
 """The condition under which an entry may be deleted: so one deletion at most is ever done."""
+
+IS_KIND = "#kind = :kind"
+"""The condition under which a copy of the entry may be made: images alone ever change theirs."""
+
+IS_OUTDATED = "#version < :current"
+"""The condition under which a row may be rewritten in today's form; a stub has no version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +62,7 @@ class Log:
         below = None if cursor is None else ("#cursor < :cursor", cursor)
         return self._query(user, below, ScanIndexForward=False, Limit=limit)
 
-    def put_new(self, items: Sequence[Item], others: Sequence[Mapping[str, Any]] = ()) -> None:
+    def put_new(self, items: Sequence[Item], others: Sequence[Write] = ()) -> None:
         """Puts all the items if nothing stands at any of them, with the other writes, or nothing.
 
         Raises `Refused` with a reason for each item and then for each other, in order.
@@ -73,9 +82,45 @@ class Log:
         update = self._stripping(user, cursor, attributes)
         self._dynamo.update_item(**update, ConditionExpression=SOMETHING_THERE)
 
-    def strip_image(
-        self, user: UserId, cursor: Cursor, attributes: Sequence[str]
-    ) -> Mapping[str, Any]:
+    def transact(self, writes: Sequence[Write]) -> None:
+        """Does all the writes, of this table and of others, or none; `Refused` as `put_new`."""
+        self._dynamo.transact_write_items(TransactItems=writes)
+
+    # Members of transactions
+
+    def replacement(self, item: Item) -> Write:
+        """Puts the item over whatever stands there."""
+        return {"Put": {"TableName": self._table, "Item": item}}
+
+    def put_if_outdated(self, item: Item, current: int) -> Write:
+        """Puts the row over itself in an older form: not over a stub that it has become."""
+        condition = {
+            "ConditionExpression": IS_OUTDATED,
+            "ExpressionAttributeNames": {"#version": "version"},
+            "ExpressionAttributeValues": {":current": {"N": str(current)}},
+        }
+        return {"Put": {"TableName": self._table, "Item": item, **condition}}
+
+    def check_kind(self, user: UserId, cursor: Cursor, kind: Kind) -> Write:
+        """Lets the transaction happen only while an entry of that kind stands there."""
+        condition = {
+            "ConditionExpression": IS_KIND,
+            "ExpressionAttributeNames": {"#kind": "kind"},
+            "ExpressionAttributeValues": {":kind": {"S": kind}},
+        }
+        key = self._key(user, cursor)
+        return {"ConditionCheck": {"TableName": self._table, "Key": key, **condition}}
+
+    def check_nothing(self, user: UserId, cursor: Cursor) -> Write:
+        """Lets the transaction happen only while nothing stands there."""
+        key = self._key(user, cursor)
+        condition = {"ConditionExpression": NOTHING_THERE}
+        return {"ConditionCheck": {"TableName": self._table, "Key": key, **condition}}
+
+    def removal(self, user: UserId, cursor: Cursor) -> Write:
+        return {"Delete": {"TableName": self._table, "Key": self._key(user, cursor)}}
+
+    def strip_image(self, user: UserId, cursor: Cursor, attributes: Sequence[str]) -> Write:
         """The write, for a transaction, that does so only if an image stands there."""
         update = self._stripping(user, cursor, attributes)
         values = {**update["ExpressionAttributeValues"], ":image": {"S": "image"}}

@@ -2,14 +2,14 @@
 
 A `Partition` is opened for one user and knows no other. Readers check that what they get is
 exactly the consecutive run that they asked for, since a transaction may be seen half-way. Only
-`chalicelib.sync` writes.
+`chalicelib.sync` writes, and what repairs or migrates.
 """
 
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from chalicelib.dynamo import Dynamo, Refused, UnknownOutcome
+from chalicelib.dynamo import Dynamo, Item, Refused, UnknownOutcome
 from chalicelib.entries import START, Cursor, Row, UserId, is_consecutive
 from chalicelib.errors import (
     HoleFound,
@@ -18,9 +18,10 @@ from chalicelib.errors import (
     ResyncRequired,
     Unavailable,
 )
-from chalicelib.log import Log, Slice
+from chalicelib.log import Log, Slice, Write
 from chalicelib.tables import ROW_PAYLOAD, row_from_item, row_to_item
 from chalicelib.timing import Backoff, Deadline
+from chalicelib.versions import CURRENT
 
 MAX_FILLS = 4
 """Queries spent on filling one page with images where deleted ones left stubs."""
@@ -68,8 +69,12 @@ class Partition:
     # Reading
 
     def tail(self) -> Cursor:
+        row = self.tail_row()
+        return START if row is None else row.cursor
+
+    def tail_row(self) -> Row | None:
         item = self._log.last(self._user)
-        return START if item is None else row_from_item(item).cursor
+        return None if item is None else row_from_item(item)
 
     def image(self, cursor: Cursor) -> str:
         """The rendered image at the cursor; ImageNotFound if none stands there."""
@@ -144,6 +149,40 @@ class Partition:
             if after == tail and not read.rows:
                 return read
         raise HoleFound
+
+    # As it stands, consecutive or not: for repair and migration
+
+    def stored_after(self, cursor: Cursor, limit: int) -> Slice:
+        """Up to `limit` stored items beyond the cursor, ascending."""
+        return self._log.after(self._user, cursor, limit)
+
+    def stored_at(self, cursor: Cursor) -> Item | None:
+        return self._log.get(self._user, cursor)
+
+    def rewrite(self, rows: Sequence[Row]) -> bool:
+        """Stores the rows in today's form if all stand there in an older one; whether it is done.
+
+        An image that was turned into a stub meanwhile stays one.
+        """
+        items = [row_to_item(self._user, row) for row in rows]
+        return self._transacted([self._log.put_if_outdated(item, CURRENT) for item in items])
+
+    def restore(self, row: Row, check: Write) -> bool:
+        """Puts what must stand at the row's cursor while `check` holds in the primary; whether it
+        is known to be done."""
+        item = row_to_item(self._user, row)
+        return self._transacted([self._log.replacement(item), check])
+
+    def remove(self, cursor: Cursor, check: Write) -> bool:
+        """Removes what must not stand at the cursor, while `check` holds in the primary."""
+        return self._transacted([self._log.removal(self._user, cursor), check])
+
+    def _transacted(self, writes: Sequence[Write]) -> bool:
+        try:
+            self._log.transact(writes)
+        except (Refused, UnknownOutcome):
+            return False
+        return True
 
     # Writing: for sync alone
 

@@ -1,18 +1,20 @@
 """The log of record: where saves are decided. One append-only log of entries per user."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any
 
 from chalicelib.dynamo import Dynamo, Item, Reason, Refused, UnknownOutcome
 from chalicelib.entries import START, Cursor, Entry, Image, Payload, UserId, leading_run
 from chalicelib.errors import Contended, HoleFound, ImageNotFound, Unavailable
 from chalicelib.idempotency import IdempotentRequest, Markers, new_marker, replay
-from chalicelib.log import Log
+from chalicelib.log import Log, Write
 from chalicelib.tables import ENTRY_PAYLOAD, entry_from_item, entry_to_item
 from chalicelib.timing import Backoff, Clock, Deadline
+
+MAX_DELETIONS = 33
+"""Images that one transaction deletes: two writes each, and room to spare below its 100."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,9 +167,7 @@ class Primary:
                     return
                 if deadline.passed():
                     break
-                deletion = Entry(
-                    Cursor(tail.cursor + 1), idem, created_at, tail.count - 1, deletes=cursor
-                )
+                (deletion,) = deletions_of([cursor], tail, idem, created_at)
                 stub = self._log.strip_image(user, cursor, ENTRY_PAYLOAD)
                 self._log.put_new([entry_to_item(user, deletion)], [stub])
                 return
@@ -177,13 +177,42 @@ class Primary:
         """Whether the image is a stub already; ImageNotFound where no image ever stood."""
         if cursor > tail:
             raise ImageNotFound
-        item = self._log.get(user, cursor)
-        if item is None:  # below the tail it must be there: its transaction is seen half-way
+        entry = self.entry(user, cursor)
+        if entry is None:  # below the tail it must be there: its transaction is seen half-way
             raise UnknownOutcome("not visible yet")
-        kind = entry_from_item(item).kind
-        if kind == "deletion":
+        if entry.kind == "deletion":
             raise ImageNotFound
-        return kind == "erased"
+        return entry.kind == "erased"
+
+    def delete_many(self, user: UserId, cursors: Sequence[Cursor], deadline: Deadline) -> bool:
+        """One try at deleting images that were just seen, all or none; whether it is known done.
+
+        At most `MAX_DELETIONS`. False is no failure: another save was faster, one of them is
+        deleted already, or the outcome is unknown. The caller looks at the entries again.
+        """
+        tail = self.tail(user)
+        if deadline.passed():
+            return False
+        deletions = deletions_of(cursors, tail, self._new_idem(), self._clock.timestamp())
+        stubs = [self._log.strip_image(user, cursor, ENTRY_PAYLOAD) for cursor in cursors]
+        try:
+            self._log.put_new([entry_to_item(user, deletion) for deletion in deletions], stubs)
+        except (Refused, UnknownOutcome):
+            return False
+        return True
+
+    def entry(self, user: UserId, cursor: Cursor) -> Entry | None:
+        """What stands at the cursor; None if nothing does, or is visible yet."""
+        item = self._log.get(user, cursor)
+        return None if item is None else entry_from_item(item)
+
+    def check_kind(self, user: UserId, entry: Entry) -> Write:
+        """For a transaction of the partition: only while the entry is what it was read as."""
+        return self._log.check_kind(user, entry.cursor, entry.kind)
+
+    def check_nothing(self, user: UserId, cursor: Cursor) -> Write:
+        """For a transaction of the partition: only while nothing stands there in the log."""
+        return self._log.check_nothing(user, cursor)
 
     def read_after(self, user: UserId, cursor: Cursor, limit: int, deadline: Deadline) -> Run:
         """The consecutive entries from cursor+1 on, at most `limit`.
@@ -200,7 +229,7 @@ class Primary:
                 return Run(entries[:length], is_all)
         raise HoleFound
 
-    def _marker(self, save: Save, first: Cursor) -> list[Mapping[str, Any]]:
+    def _marker(self, save: Save, first: Cursor) -> list[Write]:
         if save.idempotent is None:
             return []
         marker = new_marker(save.user, save.idempotent, save.idem, first, save.created_at, save.now)
@@ -218,6 +247,16 @@ def numbered(save: Save, tail: Tail) -> tuple[Entry, ...]:
             payload=payload,
         )
         for i, payload in enumerate(save.payloads, start=1)
+    )
+
+
+def deletions_of(
+    cursors: Sequence[Cursor], tail: Tail, idem: str, created_at: str
+) -> tuple[Entry, ...]:
+    """The entries that delete these images if they come directly after this tail."""
+    return tuple(
+        Entry(Cursor(tail.cursor + i), idem, created_at, tail.count - i, deletes=cursor)
+        for i, cursor in enumerate(cursors, start=1)
     )
 
 

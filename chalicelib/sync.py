@@ -1,15 +1,16 @@
 """Sync: append to a user's partition what the primary has after the partition's tail.
 
-One function, whoever calls it: the stream's doorbell, POST /api/images/sync, a deletion. Each
-write begins at an observed tail + 1 and is all-or-nothing, so that a partition never has a hole,
-however many syncs race.
+One function, whoever calls it: the stream's doorbell, POST /api/images/sync, a deletion, the sweep,
+the operations. Each write begins at an observed tail + 1 and is all-or-nothing, so that a partition
+never has a hole, however many syncs race.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from chalicelib.dynamo import MAX_TRANSACTION_ITEMS
-from chalicelib.entries import Cursor, UserId
+from chalicelib.entries import START, Cursor, UserId
+from chalicelib.migration import may_be_outdated, migrate
 from chalicelib.partition import Partition
 from chalicelib.primary import Primary
 from chalicelib.projection import project
@@ -42,21 +43,31 @@ class Syncer:
         `HoleFound` when the primary does not read as consecutive.
         """
         partition = self._open_partition(user)
+        row = partition.tail_row()
+        tail = START if row is None else row.cursor
+        if may_be_outdated(row) and not self._migrated(partition, deadline):
+            return Synced(tail, 0, up_to_date=False)
         applied = 0
-        while True:
-            step = self._step(user, partition, deadline)
+        while not deadline.passed():
+            step = self._step(user, partition, tail, deadline)
+            tail = step.cursor
             applied += step.applied
-            if step.up_to_date or not step.applied or deadline.passed():
-                return Synced(step.cursor, applied, step.up_to_date)
+            if step.up_to_date or not step.applied:
+                return Synced(tail, applied, step.up_to_date)
+        return Synced(tail, applied, up_to_date=False)
 
-    def _step(self, user: UserId, partition: Partition, deadline: Deadline) -> Synced:
+    def _migrated(self, partition: Partition, deadline: Deadline) -> bool:
+        """Whether all rows are in today's form now, so that the tail may again speak for all."""
+        return migrate(partition, START, self._backoff, deadline).done
+
+    def _step(self, user: UserId, partition: Partition, tail: Cursor, deadline: Deadline) -> Synced:
         """Appends one chunk. `applied` is 0 when there was none, or every try was overtaken."""
-        tail = Cursor(0)
-        for _ in self._backoff.attempts(deadline):
-            # 1. Where the partition ends.
-            tail = partition.tail()
-            if deadline.passed():
-                break
+        for attempt in self._backoff.attempts(deadline):
+            # 1. Where the partition ends: as it was seen, and anew if another sync was faster.
+            if attempt:
+                tail = partition.tail()
+                if deadline.passed():
+                    break
             # 2. The consecutive run that the primary has from there on.
             run = self._primary.read_after(user, tail, MAX_TRANSACTION_ITEMS, deadline)
             if not run.entries:

@@ -17,9 +17,9 @@ from pynamodb.models import Model
 from chalicelib.config import TableNames
 from chalicelib.dynamo import Item
 from chalicelib.entries import Cursor, Entry, Payload, Row, UserId
+from chalicelib.versions import CURRENT, upgraded
 
-ROW_VERSION = 1
-"""The form in which images are rendered into partitions; kept on each row but stubs."""
+USERS_INDEX = "users"
 
 ENTRY_PAYLOAD = tuple(field.name for field in fields(Payload))
 ROW_PAYLOAD = ("image", "version")
@@ -30,7 +30,7 @@ class Users(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
     """Sparse: only a user's first entry has `registered_at`, so this lists each user once."""
 
     class Meta:
-        index_name = "users"
+        index_name = USERS_INDEX
         projection = KeysOnlyProjection()
         billing_mode = PAY_PER_REQUEST_BILLING_MODE
 
@@ -58,7 +58,7 @@ class PrimaryItem(Model):
 
 
 class PartitionItem(Model):
-    """An entry of a user's read copy."""
+    """An entry of a user's read copy. `version` is its form's; a stub has none."""
 
     user_id = UnicodeAttribute(hash_key=True)
     cursor = NumberAttribute(range_key=True)
@@ -134,17 +134,20 @@ def row_to_item(user: UserId, row: Row) -> Item:
         live=row.count,
         image=row.image,
         deletes=row.deletes,
-        version=None if row.kind == "erased" else ROW_VERSION,
+        version=None if row.kind == "erased" else CURRENT,
     ).serialize()
 
 
 def row_from_item(item: Item) -> Row:
+    """The row in today's form, whatever form it is stored in."""
     stored = PartitionItem.from_raw_data(dict(item))
+    version = _integer(stored.version) or CURRENT
     return Row(
         cursor=Cursor(int(stored.cursor)),
         count=int(stored.live),
-        image=stored.image if stored.kind == "image" else None,
+        image=upgraded(stored.image, version) if stored.kind == "image" else None,
         deletes=_cursor(stored.deletes),
+        outdated=version < CURRENT,
     )
 
 

@@ -27,13 +27,23 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """A moment after which nothing is tried again, and no further step begun."""
+    """A moment after which nothing is tried again, and no further step begun.
+
+    `sooner` is another end that counts too, such as a budget that is spent.
+    """
 
     at: float
     monotonic: Callable[[], float]
+    sooner: "Deadline | None" = None
+
+    def share(self, parts: int) -> "Deadline":
+        """The end of an equal part of the time that is left."""
+        now = self.monotonic()
+        return Deadline(now + (self.at - now) / parts, self.monotonic, sooner=self)
 
     def passed(self) -> bool:
-        return self.monotonic() >= self.at
+        is_sooner = self.sooner is not None and self.sooner.passed()
+        return is_sooner or self.monotonic() >= self.at
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,9 @@ class Intercepted:
     def query(self, **request: Any) -> Mapping[str, Any]:
         return self._call("query", request)
 
+    def scan(self, **request: Any) -> Mapping[str, Any]:
+        return self._call("scan", request)
+
     def get_item(self, **request: Any) -> Mapping[str, Any]:
         return self._call("get_item", request)
 

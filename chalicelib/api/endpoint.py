@@ -2,7 +2,8 @@
 
 import logging
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Concatenate, ParamSpec
 
 from chalice.app import Request as ChaliceRequest
@@ -14,7 +15,8 @@ from chalicelib.api.problems import problem, problem_of
 from chalicelib.api.request import Request
 from chalicelib.dynamo import CALL_SECONDS
 from chalicelib.entries import UserId
-from chalicelib.errors import ImageStorageError, InvalidInput, Unauthenticated
+from chalicelib.errors import HoleFound, ImageStorageError, InvalidInput, Unauthenticated
+from chalicelib.metrics import Metrics
 from chalicelib.services import Services
 
 REQUEST_SECONDS = 29.0 - CALL_SECONDS - 1.0
@@ -42,7 +44,8 @@ def respond(
         wired = services()
         deadline = wired.clock.deadline(REQUEST_SECONDS)
         call = Call(wired, read(request, wired.clock.now()), deadline)
-        answer = handler(call, *args, **path)
+        with counted(wired.metrics):
+            answer = handler(call, *args, **path)
     except ImageStorageError as error:
         answer = problem_of(error)
         if answer.status >= 500:
@@ -51,6 +54,16 @@ def respond(
         log.error("unexpected %s: %s", type(error).__name__, places(error))
         answer = problem("internal-error")
     return response_of(answer)
+
+
+@contextmanager
+def counted(metrics: Metrics) -> Iterator[None]:
+    """Tells the operator when a log did not read as consecutive: it should never be so."""
+    try:
+        yield
+    except HoleFound:
+        metrics.count("HoleSeen")
+        raise
 
 
 def read(request: ChaliceRequest, now: float) -> Request:

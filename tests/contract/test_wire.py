@@ -10,7 +10,7 @@ import pytest
 from chalice.local import LambdaContext
 
 import app as app_module
-from chalicelib.auth import user_id
+from chalicelib.users import user_id
 from chalicelib.config import TableNames
 from chalicelib.entries import UserId
 

@@ -173,9 +173,9 @@ MUTANTS = [
     ),
     Mutant(
         "sync-without-the-tail-read",
-        "chalicelib/sync.py",
-        "            tail = partition.tail()\n",
-        "            tail = Cursor(0)\n",
+        "chalicelib/partition.py",
+        "        return None if item is None else row_from_item(item)\n",
+        "        return None\n",
         f"{SYNC} -k one_image_then_more",
     ),
     Mutant(
@@ -302,15 +302,15 @@ MUTANTS = [
     Mutant(
         "failures-of-a-batch-not-reported",
         "chalicelib/doorbell.py",
-        "deadline.passed() or not _synced(user, syncer, deadline)\n",
-        "_synced(user, syncer, deadline) is None\n",
+        "        if deadline.passed()\n        or not _synced(",
+        "        if deadline.passed()\n        and not _synced(",
         "tests/unit/test_doorbell.py",
     ),
     Mutant(
         "users-beyond-the-deadline-not-reported",
         "chalicelib/doorbell.py",
-        "deadline.passed() or not _synced(",
-        "not deadline.passed() and not _synced(",
+        "        if deadline.passed()\n        or not _synced(",
+        "        if not deadline.passed()\n        and not _synced(",
         "tests/unit/test_doorbell.py",
     ),
     Mutant(

@@ -34,9 +34,10 @@ from hypothesis import strategies as st
 from jwt.algorithms import get_default_algorithms
 
 from chalicelib import auth
-from chalicelib.auth import Authenticator, Caller, JwksKeys, fetch_jwks, user_id
+from chalicelib.auth import Authenticator, Caller, JwksKeys, fetch_jwks
 from chalicelib.errors import ConfigError, KeysUnavailable, Unauthenticated
 from chalicelib.oidc import Oidc
+from chalicelib.users import user_id
 
 NOW = 1_800_000_000
 ISSUER = "https://issuer.example/tenant"

@@ -8,6 +8,7 @@ import pytest
 from chalicelib import doorbell
 from chalicelib.entries import Cursor, UserId
 from chalicelib.errors import HoleFound
+from chalicelib.metrics import Metrics
 from chalicelib.sync import Synced
 from chalicelib.timing import Clock, Deadline
 
@@ -46,10 +47,16 @@ def record(user: str, number: int, name: str = "INSERT") -> dict[str, Any]:
 
 
 def ring(
-    syncs: Syncs, *records: dict[str, Any], deadline: Deadline | None = None
+    syncs: Syncs,
+    *records: dict[str, Any],
+    deadline: Deadline | None = None,
+    emitted: list[str] | None = None,
 ) -> Mapping[str, Any]:
     deadline = deadline or Clock().deadline(10)
-    return doorbell.ring({"Records": list(records)}, syncs, deadline)  # type: ignore[arg-type]
+    lines: list[str] = [] if emitted is None else emitted
+    metrics = Metrics(lines.append, lambda: 0.0)
+    event = {"Records": list(records)}
+    return doorbell.ring(event, syncs, metrics, deadline)  # type: ignore[arg-type]
 
 
 def failed(*numbers: int) -> dict[str, Any]:

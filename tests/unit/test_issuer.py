@@ -12,9 +12,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP384R1, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from chalicelib.auth import Authenticator, Caller, JwksKeys, user_id
+from chalicelib.auth import Authenticator, Caller, JwksKeys
 from chalicelib.errors import ConfigError, Unauthenticated
 from chalicelib.oidc import Oidc
+from chalicelib.users import user_id
 from local.issuer import AUDIENCE, ISSUER, Issuer
 
 NOW = 1_800_000_000.75

@@ -30,14 +30,14 @@ def test_the_domain_knows_neither_http_nor_chalice(path: Path) -> None:
     ]
 
 
-def test_one_module_knows_botocore() -> None:
-    """The engine alone carries calls; all else speaks through the seam."""
+def test_who_knows_botocore() -> None:
+    """What carries calls says so by its name; all else speaks through the seams."""
     users = [
         path.stem
         for path in DOMAIN
         if any(name.split(".")[0] in ("botocore", "boto3") for name in imported(path))
     ]
-    assert users == ["botocore_engine"]
+    assert users == ["botocore_engine", "botocore_letters"]
 
 
 def test_functions_that_verify_no_token_load_no_token_library() -> None:

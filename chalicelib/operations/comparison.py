@@ -1,0 +1,86 @@
+"""The two logs of a user side by side, item by item, as they are stored."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib.dynamo import MAX_TRANSACTION_ITEMS, Item
+from chalicelib.entries import Cursor, Entry, Row, UserId
+from chalicelib.partition import Partition
+from chalicelib.projection import to_row
+from chalicelib.tables import row_to_item
+from chalicelib.versions import CURRENT, upgraded
+
+BELOW_ALL = Cursor(-(10**37))
+"""Below whatever somebody may have put there by hand; DynamoDB's numbers have 38 digits."""
+
+CHUNK = MAX_TRANSACTION_ITEMS
+"""Entries that are compared at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """What the primary has at a cursor, as a row, and what the partition has; None for nothing."""
+
+    cursor: Cursor
+    expected: Row | None
+    stored: Item | None
+
+
+def stored_between(partition: Partition, after: Cursor, last: Cursor) -> Iterator[Item]:
+    """What the partition has stored beyond `after`, up to and with `last`, ascending."""
+    while True:
+        found = partition.stored_after(after, CHUNK)
+        for item in found.items:
+            if cursor_of(item) > last:
+                return
+            yield item
+        if not found.cut:
+            return
+        after = cursor_of(found.items[-1])
+
+
+def cursor_of(item: Item) -> Cursor:
+    return Cursor(int(item["cursor"]["N"]))
+
+
+def pairs(entries: Sequence[Entry], stored: Sequence[Item]) -> list[Pair]:
+    """Both sides by cursor, ascending."""
+    expected = {entry.cursor: to_row(entry) for entry in entries}
+    found = {cursor_of(item): item for item in stored}
+    return [
+        Pair(cursor, expected.get(cursor), found.get(cursor))
+        for cursor in sorted({*expected, *found})
+    ]
+
+
+def is_as_projected(user: UserId, pair: Pair) -> bool:
+    """Whether the partition has exactly what it must, in today's form."""
+    wanted = None if pair.expected is None else row_to_item(user, pair.expected)
+    return wanted == pair.stored
+
+
+def difference(user: UserId, pair: Pair) -> str | None:
+    """What is wrong at the cursor, in a few words and without content; None if nothing is.
+
+    A row in an older form is not wrong.
+    """
+    if pair.expected is None:
+        return "the partition has an entry where the primary has none"
+    if pair.stored is None:
+        return "the partition has no entry where the primary has one"
+    wanted, stored = row_to_item(user, pair.expected), in_todays_form(pair.stored)
+    names = sorted(name for name in {*wanted, *stored} if wanted.get(name) != stored.get(name))
+    return f"other in the partition: {', '.join(names)}" if names else None
+
+
+def is_outdated(item: Mapping[str, Any]) -> bool:
+    return "version" in item and float(item["version"].get("N", CURRENT)) < CURRENT
+
+
+def in_todays_form(item: Item) -> Item:
+    if not is_outdated(item):
+        return item
+    image = item.get("image", {}).get("S")
+    shown = {} if image is None else {"image": {"S": upgraded(image, int(item["version"]["N"]))}}
+    return {**item, **shown, "version": {"N": str(CURRENT)}}

@@ -1,0 +1,40 @@
+"""Everything that is kept of one user's images, for that user to take along."""
+
+import json
+from typing import Any
+
+from chalicelib.entries import START
+from chalicelib.operations.counts import counts_of, finished, to_be_resumed
+from chalicelib.operations.event import Event
+from chalicelib.operations.get_images_for_user import rendered
+from chalicelib.services import Services
+from chalicelib.timing import Deadline
+
+RUN = 100
+MAX_BYTES = 1_000_000
+"""Of images in one answer, before escaping; Lambda answers 6 MB at most (its developer guide)."""
+
+
+def export_user(services: Services, fields: Any, deadline: Deadline) -> dict[str, Any]:
+    """Event: `user` or `subject`. Answers `images` from the log of record, oldest first.
+
+    Not done while there are more: their next part is the answer to `resume`.
+    """
+    event = Event(fields, services.issuer)
+    user = event.user()
+    cursor = event.cursor("cursor") or START
+    counts = counts_of(event, "exported")
+    event.end()
+    images: list[str] = []
+    while True:
+        run = services.primary.read_after(user, cursor, RUN, deadline)
+        found = rendered(run.entries)
+        cursor = run.entries[-1].cursor if run.entries else cursor
+        images += found
+        counts["exported"] += len(found)
+        if run.is_all or deadline.passed() or sum(map(len, images)) > MAX_BYTES:
+            break
+    answer = {"user": user, "images": [json.loads(image) for image in images]}
+    if run.is_all:
+        return finished(counts, **answer)
+    return to_be_resumed({"user": user, "cursor": cursor}, counts, **answer)

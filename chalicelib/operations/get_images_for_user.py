@@ -1,0 +1,50 @@
+"""Read one user's log of record from a cursor on: the plan's `getImagesForUser(userId, cursor)`."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from chalicelib.entries import START, Entry, Image, render
+from chalicelib.operations.event import Event
+from chalicelib.services import Services
+from chalicelib.timing import Deadline
+
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 100
+
+
+def get_images_for_user(services: Services, fields: Any, deadline: Deadline) -> dict[str, Any]:
+    """Event: `user` or `subject`, `cursor` (default 0: from the start), `limit` (1..100 entries).
+
+    Answers the `images` among the entries beyond the cursor, the cursors that are `deleted` among
+    them, and the `cursor` reached. Not done while there is more.
+    """
+    event = Event(fields, services.issuer)
+    user = event.user()
+    after = event.cursor("cursor") or START
+    limit = event.whole("limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
+    event.end()
+    run = services.primary.read_after(user, after, limit, deadline)
+    cursor = run.entries[-1].cursor if run.entries else after
+    answer = {
+        "user": user,
+        "images": [json.loads(image) for image in rendered(run.entries)],
+        "deleted": [entry.deletes for entry in run.entries if entry.deletes is not None],
+        "cursor": cursor,
+    }
+    if run.is_all:
+        return {"done": True, **answer}
+    return {
+        "done": False,
+        "resume": {"user": user, "cursor": cursor, "limit": limit},
+        **answer,
+    }
+
+
+def rendered(entries: Sequence[Entry]) -> list[str]:
+    """The images among the entries, as the JSON that the API shows."""
+    return [
+        render(Image(entry.cursor, entry.created_at, entry.payload))
+        for entry in entries
+        if entry.payload is not None
+    ]

@@ -1,0 +1,65 @@
+"""Sync the users whose stream records the event source gave up on."""
+
+import logging
+from collections import Counter
+from typing import Any
+
+from chalicelib.dead_letters import Letter, Trimmed
+from chalicelib.doorbell import first_records
+from chalicelib.entries import UserId
+from chalicelib.operations.counts import counts_of, finished, to_be_resumed
+from chalicelib.operations.event import Event
+from chalicelib.services import Services
+from chalicelib.timing import Deadline
+
+OUTCOMES = ("redriven", "failed", "trimmed", "unreadable")
+
+log = logging.getLogger(__name__)
+
+
+def redrive_dead_letters(services: Services, fields: Any, deadline: Deadline) -> dict[str, Any]:
+    """Event: `{}`. Counts the letters by what became of them, and the `users` synced.
+
+    `redriven` letters are gone from the queue. Those that `failed` (a user's sync still does) stay
+    there. Of a `trimmed` one, older than the stream's 24 hours, nobody knows the users any more: it
+    goes, and a sweep covers them. `unreadable` messages are of another kind, and stay.
+    """
+    event = Event(fields, services.issuer)
+    counts = counts_of(event, *OUTCOMES, "users")
+    event.end()
+    seen: set[str] = set()
+    while not deadline.passed():
+        letters = [letter for letter in services.dead_letters.receive() if letter.id not in seen]
+        if not letters:
+            return finished(counts)
+        for letter in letters:
+            seen.add(letter.id)
+            if deadline.passed():
+                break
+            outcome = _outcome(services, letter, counts, deadline)
+            counts[outcome] += 1
+            if outcome in ("redriven", "trimmed"):
+                services.dead_letters.delete(letter)
+    return to_be_resumed({}, counts)
+
+
+def _outcome(services: Services, letter: Letter, counts: Counter[str], deadline: Deadline) -> str:
+    if letter.batch is None:
+        return "unreadable"
+    try:
+        records = services.dead_letters.records(letter.batch)
+    except Trimmed:
+        return "trimmed"
+    users = list(first_records({"Records": records}))
+    synced = [_is_synced(services, user, deadline) for user in users]
+    counts["users"] += sum(synced)
+    return "redriven" if all(synced) else "failed"
+
+
+def _is_synced(services: Services, user: UserId, deadline: Deadline) -> bool:
+    try:
+        return services.syncer.sync(user, deadline).up_to_date
+    except Exception as error:  # the other users of the letter are not to wait for it
+        log.error("redrive: sync failed: user=%s error=%s", user, type(error).__name__)
+        services.metrics.count("SyncFailed", user=user)
+        return False

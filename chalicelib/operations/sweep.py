@@ -1,0 +1,70 @@
+"""Sync every user whose partition is behind, whatever the stream has lost."""
+
+import logging
+from typing import Any
+
+from chalicelib.entries import Cursor, UserId
+from chalicelib.errors import InvalidEvent
+from chalicelib.operations.counts import counts_of, finished, to_be_resumed
+from chalicelib.operations.event import Event
+from chalicelib.operations.walk import Place, walk
+from chalicelib.services import Services
+from chalicelib.timing import Deadline
+
+DEFAULT_READ_UNITS = 10_000
+MAX_READ_UNITS = 10_000_000
+MIN_READ_UNITS = 1_000
+"""Enough for a chunk of the largest images (1 MB, 256 units), so that every call gets on."""
+
+log = logging.getLogger(__name__)
+
+
+def sweep(services: Services, fields: Any, deadline: Deadline) -> dict[str, Any]:
+    """Event: `{}` or `readUnits` (1000 …), the read capacity units to spend in this call at most.
+
+    A sync of a user who is up to date is two small reads, and that is how being behind is found.
+    Answers the `users` gone through, those that were `behind`, the entries `applied`, the users
+    `failed` (their sync is tried at the next sweep), and the `readUnits` spent in this call.
+    """
+    event = Event(fields, services.issuer)
+    place = Place.of(event)
+    read_units = event.whole("readUnits", DEFAULT_READ_UNITS, MIN_READ_UNITS, MAX_READ_UNITS)
+    counts = counts_of(event, "users", "behind", "applied", "failed")
+    event.end()
+    metered = services.metered
+    spent_before = metered.dynamo.read_units
+    budget = metered.dynamo.budget(read_units, deadline)
+
+    behind_before = counts["behind"]
+
+    def one(user: UserId, _after: Cursor) -> Cursor | None:
+        counts["users"] += 1
+        try:
+            synced = metered.syncer.sync(user, budget)
+        except Exception as error:  # one user's trouble must not hold up the others
+            log.error("sweep: sync failed: user=%s error=%s", user, type(error).__name__)
+            services.metrics.count("SyncFailed", user=user)
+            counts["failed"] += 1
+            return None
+        counts["behind"] += synced.applied > 0 or not synced.up_to_date
+        counts["applied"] += synced.applied
+        return None if synced.up_to_date or not budget.passed() else synced.cursor
+
+    walked = walk(metered.users, place, budget, one)
+    services.metrics.count("UsersBehind", counts["behind"] - behind_before)
+    spent = round(metered.dynamo.read_units - spent_before, 1)
+    if walked.done:
+        return finished(counts, readUnits=spent)
+    resume = {**walked.place.to_json(), "readUnits": read_units}
+    return to_be_resumed(resume, counts, readUnits=spent)
+
+
+def next_sweep(services: Services, deadline: Deadline) -> dict[str, Any]:
+    """Goes on where the last scheduled sweep ended: with many users, a round takes several."""
+    event = services.positions.get("sweep")
+    try:
+        swept = sweep(services, event, deadline)
+    except InvalidEvent:  # kept by another version of the code
+        swept = sweep(services, {}, deadline)
+    services.positions.put("sweep", swept.get("resume", {}))
+    return swept

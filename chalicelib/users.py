@@ -1,0 +1,67 @@
+"""Users: their keys, and the index that lists each of them once."""
+
+import base64
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib.dynamo import Dynamo
+from chalicelib.entries import UserId
+from chalicelib.tables import USERS_INDEX
+
+PAGE = 100
+"""Users that one Scan of the index reads."""
+
+
+def user_id(issuer: str, subject: str) -> UserId:
+    """The user's key: 43 characters of base64url, the SHA-256 of ``issuer|subject``.
+
+    It is what tables and logs hold in place of the subject, which may be an e-mail address. An
+    issuer has no ``|`` (see `chalicelib.oidc`), so no two users share a key.
+    """
+    digest = hashlib.sha256(f"{issuer}|{subject}".encode(errors="surrogatepass")).digest()
+    return UserId(base64.urlsafe_b64encode(digest).rstrip(b"=").decode())
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A user's place in the index: the key, and when the first image was saved."""
+
+    user: UserId
+    registered_at: str
+
+
+class Users:
+    """The sparse index of the primary: the first entry of each user, also once it is a stub."""
+
+    def __init__(self, dynamo: Dynamo, primary: str) -> None:
+        self._dynamo = dynamo
+        self._primary = primary
+
+    def after(self, last: Registration | None) -> Iterator[Registration]:
+        """Every user from there on, in the index's own order; None: from its beginning.
+
+        The order stays, so one may stop anywhere and go on later. A user's very first save may take
+        a moment to be listed, since an index follows its table.
+        """
+        start = None if last is None else _key(last)
+        while True:
+            following: dict[str, Any] = {} if start is None else {"ExclusiveStartKey": start}
+            found = self._dynamo.scan(
+                TableName=self._primary, IndexName=USERS_INDEX, Limit=PAGE, **following
+            )
+            for item in found["Items"]:
+                yield Registration(UserId(item["user_id"]["S"]), item["registered_at"]["S"])
+            start = found.get("LastEvaluatedKey")
+            if start is None:
+                return
+
+
+def _key(registration: Registration) -> dict[str, Any]:
+    """Where a Scan begins: the index's key and the table's. It is always a user's entry 1."""
+    return {
+        "user_id": {"S": registration.user},
+        "registered_at": {"S": registration.registered_at},
+        "cursor": {"N": "1"},
+    }
