@@ -7,17 +7,20 @@ DATA   ?= .local
 override DATA := $(value DATA)
 override USER := $(value USER)
 override FILE := $(value FILE)
-export PORT DATA USER FILE
+override OP := $(value OP)
+override EVENT := $(value EVENT)
+export PORT DATA USER FILE OP EVENT
 
 PY := .venv/bin/python
 
-.PHONY: help run token import test check clean
+.PHONY: help run token import invoke test check clean
 
 help:
 	@echo 'make run                          serve on http://127.0.0.1:PORT, with all data in DATA'
 	@echo 'make -s token USER=alice          print a development token for a user'
 	@echo 'make import FILE=… USER=alice     save the images of a .jsonl, .csv or .tsv file'
 	@echo '                                  ($(PY) -m local import --help tells all of ARGS)'
+	@echo 'make invoke OP=… EVENT=…          run an operation, such as verify_user (samples: events/)'
 	@echo 'make test                         run all tests (ARGS="-k name" for some)'
 	@echo 'make check                        lint, formatting and types'
 	@echo 'make clean                        remove what set-up and tools made; never data'
@@ -35,6 +38,10 @@ import: .venv/installed
 	@test -n "$$USER" || { echo 'Say for whom: make import FILE=… USER=alice' >&2; exit 2; }
 	@test -n "$$FILE" || { echo 'Say which file: make import FILE=images.jsonl USER=alice' >&2; exit 2; }
 	@exec $(PY) -m local import --user="$$USER" $(ARGS) -- "$$FILE"
+
+invoke: .venv/installed
+	@test -n "$$OP" || { echo "Say what: make invoke OP=verify_user EVENT='{\"subject\": \"alice\"}'" >&2; exit 2; }
+	@exec $(PY) -m local invoke -- "$$OP" "$$EVENT"
 
 test: .venv/installed
 	@exec $(PY) -m pytest $(ARGS)

@@ -1,4 +1,4 @@
-"""`python -m local run | token NAME | import …`: what the Makefile calls."""
+"""`python -m local run | token NAME | import … | invoke NAME EVENT`: what the Makefile calls."""
 
 import argparse
 import os
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from local.engine import EngineError
-from local.workspace import DEFAULT_DATA, DEFAULT_PORT, Workspace, WorkspaceBusy
+from local.workspace import DEFAULT_DATA, DEFAULT_PORT, NotRunning, Workspace, WorkspaceBusy
 
 
 def main(argv: list[str], environ: Mapping[str, str]) -> int:
@@ -23,8 +23,12 @@ def main(argv: list[str], environ: Mapping[str, str]) -> int:
     try:
         if command.name == "run":
             return _run(data, environ)
+        if command.name == "invoke":
+            from local.invoke import invoke
+
+            return invoke(data, command.operation, command.event or "{}")
         return _token(data, command.user)
-    except (WorkspaceBusy, EngineError, ValueError) as error:
+    except (NotRunning, WorkspaceBusy, EngineError, ValueError) as error:
         print(error, file=sys.stderr)
     except OSError as error:
         print(f"{error}. The data folder is {data}; DATA=… chooses another.", file=sys.stderr)
@@ -40,6 +44,9 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("run", help="serve the API, with its database, until stopped")
     token = commands.add_parser("token", help="print a development token")
     token.add_argument("user", help="any name")
+    invoke = commands.add_parser("invoke", help="run one of the operator's functions to its end")
+    invoke.add_argument("operation", help="its name, such as verify_user")
+    invoke.add_argument("event", nargs="?", default="{}", help="JSON; samples are in events/")
     commands.add_parser("import", help="save images from a file; see: import --help")
     return parser
 

@@ -17,11 +17,13 @@ from typing import Any, Self
 import botocore.session
 
 from chalicelib.timing import Clock
+from local.letters import FileDeadLetters
 from local.workspace import write_atomically
 
 BATCH = 100
 IDLE_SECONDS = 0.1
 DESCRIBE_SECONDS = 5.0
+TROUBLE_SECONDS = 0.3
 MAX_RETRIES = 5
 MAX_RETRY_PAUSE = 5.0
 SHARD_END = "SHARD_END"
@@ -119,7 +121,7 @@ class Pump:
     stream_arn: str
     function: StreamFunction
     checkpoints: Checkpoints
-    dead_letters: Path
+    dead_letters: FileDeadLetters
     stop: threading.Event
     clock: Clock = field(default_factory=Clock)
     _iterators: dict[str, str] = field(default_factory=dict)
@@ -127,15 +129,15 @@ class Pump:
     @classmethod
     def of(cls, table: str, function: StreamFunction, folder: Path, stop: threading.Event) -> Self:
         """A pump for the table's stream, by AWS's environment; its files are in `folder`."""
-        session = botocore.session.get_session()
-        tables: Any = session.create_client("dynamodb")
+        tables: Any = botocore.session.get_session().create_client("dynamodb")
+        streams = streams_client()
         stream_arn = tables.describe_table(TableName=table)["Table"]["LatestStreamArn"]
         return cls(
-            streams=session.create_client("dynamodbstreams"),
+            streams=streams,
             stream_arn=stream_arn,
             function=function,
             checkpoints=Checkpoints(folder / "stream-checkpoint.json", stream_arn),
-            dead_letters=folder / "dead-letters.jsonl",
+            dead_letters=FileDeadLetters(folder / "dead-letters.jsonl", streams),
             stop=stop,
         )
 
@@ -148,7 +150,7 @@ class Pump:
                 # An iterator lives 15 minutes and records 24 hours; either may have ended.
                 log.warning("stream: %s; looking at it again", _name(error))
                 self._iterators.clear()
-                self.stop.wait(1.0)
+                self.stop.wait(TROUBLE_SECONDS)
 
     def _read_shards(self) -> None:
         shards = self._describe()
@@ -219,7 +221,7 @@ class Pump:
                 retries = 0
             left = outcome.left
             if left and retries == MAX_RETRIES:
-                self._give_up(left[0])
+                self._give_up(shard, left[0])
                 self.checkpoints.put(shard, sequence_number(left[0]))
                 left, retries = left[1:], 0
             elif left:
@@ -237,12 +239,15 @@ class Pump:
             return Delivery([], records)
         return delivered(records, answer)
 
-    def _give_up(self, record: Record) -> None:
+    def _give_up(self, shard: str, record: Record) -> None:
         number = sequence_number(record)
         log.error("stream record %s given up after %d retries", number, MAX_RETRIES)
-        letter = {"sequenceNumber": number, "keys": record["dynamodb"]["Keys"]}
-        with self.dead_letters.open("a") as file:
-            file.write(json.dumps(letter) + "\n")
+        self.dead_letters.put(shard, [{**record, "eventSourceARN": self.stream_arn}])
+
+
+def streams_client() -> Any:
+    """By AWS's environment."""
+    return botocore.session.get_session().create_client("dynamodbstreams")
 
 
 def _name(error: Exception) -> str:

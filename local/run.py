@@ -21,7 +21,24 @@ from local.pump import Pump
 from local.server import HOST, JWKS_PATH, make_server
 from local.workspace import DEFAULT_DATA, DEFAULT_PORT, Workspace, write_atomically
 
-STREAM_FUNCTION_MS = 60_000
+STREAM_FUNCTION_MS = SWEEP_MS = 60_000
+SWEEP_SECONDS = 30.0
+"""From the end of one sweep to the next. Deployed it is a schedule's rate, in minutes."""
+
+SCHEDULED_EVENT = {
+    "version": "0",
+    "id": "a-schedule-of-this-machine",
+    "detail-type": "Scheduled Event",
+    "source": "aws.events",
+    "account": "000000000000",
+    "time": "1970-01-01T00:00:00Z",
+    "region": "local",
+    "resources": [],
+    "detail": {},
+}
+"""What EventBridge sends (its user guide, "Scheduled events"); only its form counts."""
+
+log = logging.getLogger(__name__)
 
 
 def app_variables(port: int) -> dict[str, str]:
@@ -68,6 +85,7 @@ def _serve(workspace: Workspace, port: int, stop: threading.Event) -> int:
         threads = [
             threading.Thread(target=pump.run, name="pump"),
             threading.Thread(target=server.server.serve_forever, name="server"),
+            threading.Thread(target=_sweep_regularly, args=(stop,), name="sweeper"),
         ]
         for thread in threads:
             thread.start()
@@ -90,6 +108,19 @@ def _stream_function(event: dict[str, Any]) -> Mapping[str, Any]:
     context = LambdaContext("on_images", memory_size=256, max_runtime_ms=STREAM_FUNCTION_MS)
     answer: Mapping[str, Any] = on_images(event, context)
     return answer
+
+
+def _sweep_regularly(stop: threading.Event) -> None:
+    """The schedule: it calls the very function that EventBridge would."""
+    from app import scheduled_sweep
+
+    while not stop.is_set():
+        context = LambdaContext("scheduled_sweep", memory_size=256, max_runtime_ms=SWEEP_MS)
+        try:
+            scheduled_sweep(SCHEDULED_EVENT, context)
+        except Exception as error:  # the next one may do better
+            log.warning("sweep: %s", type(error).__name__)
+        stop.wait(SWEEP_SECONDS)
 
 
 def _wait(engine: Engine, stop: threading.Event) -> int:

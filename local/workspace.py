@@ -23,6 +23,10 @@ class WorkspaceBusy(Exception):
     """Another server holds the folder."""
 
 
+class NotRunning(Exception):
+    """No server holds the folder; the message says how to start one."""
+
+
 @dataclass(frozen=True)
 class Credentials:
     """An AWS access key pair.

@@ -2,12 +2,11 @@
 
 import http.client
 import os
-import shlex
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 import httpx
 
 from local.engine import free_port
+from local.invoke import exports_in
 from local.issuer import Issuer
 
 START_SECONDS = 300
@@ -53,10 +53,9 @@ class Server:
                 content = answer.read()
                 return httpx.Response(answer.status, headers=answer.getheaders(), content=content)
 
-    def environ(self) -> dict[str, str]:
+    def environ(self) -> Mapping[str, str]:
         """The variables that lead to its database, as it writes them for other processes."""
-        words = shlex.split((self.data / "env").read_text())
-        return dict(word.split("=", 1) for word in words if word != "export")
+        return exports_in(self.data / "env")
 
 
 @contextmanager

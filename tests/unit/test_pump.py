@@ -12,6 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chalicelib.timing import Clock
+from local.letters import FileDeadLetters
 from local.pump import MAX_RETRIES, Checkpoints, Pump, delivered, lambda_event
 
 ARN = "arn:aws:dynamodb:ddblocal:000000000000:table/images/stream/1"
@@ -120,7 +121,7 @@ class Bench:
             ARN,
             function,
             self.checkpoints,
-            self.folder / "dead-letters.jsonl",
+            FileDeadLetters(self.folder / "dead-letters.jsonl", self.streams),
             stop,
             replace(Clock(), monotonic=tick),
         )
@@ -196,7 +197,9 @@ def test_a_record_that_always_fails_is_given_up_and_kept(bench: Bench) -> None:
     bench.run()
     assert bench.events == [[1, 2, 3]] + [[2, 3]] * MAX_RETRIES + [[3]]
     (letter,) = (bench.folder / "dead-letters.jsonl").read_text().splitlines()
-    assert json.loads(letter)["sequenceNumber"] == "2"
+    batch = json.loads(letter)["DDBStreamBatchInfo"]
+    assert (batch["startSequenceNumber"], batch["endSequenceNumber"]) == ("2", "2")
+    assert (batch["shardId"], batch["streamArn"]) == ("s", ARN)
     assert bench.checkpoints.get("s") == "3"
 
 

@@ -1,0 +1,103 @@
+"""`make invoke`: one of the operator's functions, on the running local server's database."""
+
+import json
+import os
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from chalice.local import LambdaContext
+
+from chalicelib.dynamo import CALL_SECONDS
+from chalicelib.errors import ImageStorageError, InvalidEvent
+from chalicelib.operations import OPERATIONS
+from local.letters import FileDeadLetters
+from local.pump import streams_client
+from local.workspace import NotRunning, try_lock
+
+ROUND_SECONDS = 2.0
+"""Between two lines of progress: a function is invoked anew until it is done."""
+
+
+def invoke(data: Path, name: str, event: str) -> int:
+    """Runs the operation to its end; its answer goes to stdout. Answers the exit code."""
+    if name not in OPERATIONS:
+        print(f"There is no {name}. Choose one of: {', '.join(OPERATIONS)}.", file=sys.stderr)
+        return 2
+    try:
+        answer = run_to_its_end(function_of(data, name), name, parsed(event))
+    except InvalidEvent as error:
+        print(f"{name} was given a wrong event. {error}", file=sys.stderr)
+        return 2
+    except ImageStorageError as error:
+        again = "Nothing is lost; give the same command again."
+        print(f"{name} ended with {type(error).__name__} {error}. {again}", file=sys.stderr)
+        return 1
+    show(name, answer)
+    return 0
+
+
+def function_of(data: Path, name: str) -> Any:
+    """The very function that Lambda would call, composed for the running server's database."""
+    os.environ.update(environment_of(data))
+    import app
+
+    letters = FileDeadLetters(data / "dead-letters.jsonl", streams_client())
+    vars(app)["dead_letters"] = lambda: letters
+    return getattr(app, name)
+
+
+def environment_of(data: Path) -> Mapping[str, str]:
+    """What the server left in its folder; NotRunning if no server holds it."""
+    lock = try_lock(data / "server.lock") if data.is_dir() else None
+    if lock is not None:
+        lock.close()
+    if lock is not None or not (data / "env").exists():
+        raise NotRunning(f"No server runs on {data}. Start one in another terminal: make run")
+    return exports_in(data / "env")
+
+
+def exports_in(file: Path) -> Mapping[str, str]:
+    """The variables that a file of shell lines exports."""
+    words = shlex.split(file.read_text(encoding="utf-8"))
+    return dict(word.split("=", 1) for word in words if word != "export")
+
+
+def parsed(event: str) -> Any:
+    try:
+        return json.loads(event)
+    except ValueError as error:
+        raise InvalidEvent("event", f"Give JSON: {error}.") from None
+
+
+def run_to_its_end(function: Any, name: str, event: Any) -> dict[str, Any]:
+    """Invokes it until it is done. Lists, such as images, are put together."""
+    lists: dict[str, list[Any]] = {}
+    while True:
+        context = LambdaContext(name, 256, int((CALL_SECONDS + ROUND_SECONDS) * 1000))
+        answer: dict[str, Any] = function(event, context)
+        for member, value in answer.items():
+            if isinstance(value, list):
+                lists.setdefault(member, []).extend(value)
+        if answer["done"]:
+            return answer | lists
+        event = answer["resume"]
+        print(f"{name}: {progress(answer)} …", file=sys.stderr, flush=True)
+
+
+def progress(answer: Mapping[str, Any]) -> str:
+    """The counts so far, and where a user's log was reached."""
+    numbers = {k: v for k, v in answer.items() if isinstance(v, int | float) and k != "done"}
+    return ", ".join(f"{name} {number}" for name, number in numbers.items()) or "more to do"
+
+
+def show(name: str, answer: dict[str, Any]) -> None:
+    """The answer as JSON; an export as JSON Lines, which `make import` takes."""
+    if name != "export_user":
+        print(json.dumps(answer, indent=2, ensure_ascii=False))
+        return
+    for image in answer.pop("images"):
+        print(json.dumps(image, ensure_ascii=False))
+    print(json.dumps(answer), file=sys.stderr)

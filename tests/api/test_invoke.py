@@ -1,0 +1,104 @@
+"""The operator's functions from a shell, on the running server."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from chalicelib.operations import OPERATIONS
+from tests.api.server import Server
+from tests.api.support import picture, save
+from tests.support import wait_until
+
+EVENTS = Path(__file__).parents[2] / "events"
+
+
+def invoke(data: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "local", "invoke", *words]
+    environ = {**os.environ, "DATA": str(data)}
+    return subprocess.run(
+        command, env=environ, capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+def test_every_operation_has_a_sample_event() -> None:
+    """A console user finds an event for each, and none for what is not there."""
+    assert {path.stem for path in EVENTS.glob("*.json")} == set(OPERATIONS)
+
+
+@pytest.mark.parametrize("name", [name for name in OPERATIONS if name != "export_user"])
+def test_the_sample_event_runs_to_its_end(server: Server, name: str) -> None:
+    """Each sample does what it says, on a server that others use meanwhile."""
+    done = invoke(server.data, name, (EVENTS / f"{name}.json").read_text())
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["done"] is True
+
+
+def test_an_export_can_be_imported(server: Server) -> None:
+    """It is JSON Lines, one image each, and `make import` saves them for another user."""
+    with server.client("exporter") as client:
+        for number in range(3):
+            client.post("/api/images", json=picture(f"prompt {number}")).raise_for_status()
+    done = invoke(server.data, "export_user", '{"subject": "exporter"}')
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["cursor"] for line in lines] == [1, 2, 3]
+    file = server.data / "exported.jsonl"
+    file.write_text(done.stdout)
+    command = [sys.executable, "-m", "local", "import", "--user=importer", "--", str(file)]
+    environ = {**os.environ, "DATA": str(server.data), "PORT": str(server.port)}
+    subprocess.run(command, env=environ, check=True, capture_output=True, timeout=120)
+    with server.client("importer") as client:
+        wait_until(lambda: client.get("/api/images").json()["count"] == 3)
+        page = client.get("/api/images").json()
+    assert [shown["prompt"] for shown in page["images"]] == [
+        line["prompt"] for line in reversed(lines)
+    ]
+
+
+def test_an_erased_user_has_nothing_left(server: Server, alice: httpx.Client) -> None:
+    """The receipt is printed once readers get nothing any more."""
+    with server.client("leaver") as client:
+        for number in range(3):
+            client.post("/api/images", json=picture(f"prompt {number}")).raise_for_status()
+        done = invoke(server.data, "erase_user", '{"subject": "leaver"}')
+        receipt = json.loads(done.stdout)
+        assert (receipt["through"], receipt["erased"]) == (3, 3)
+        assert client.get("/api/images").json()["images"] == []
+    assert alice.get("/api/images").status_code == 200
+
+
+def test_long_work_shows_its_progress(server: Server) -> None:
+    """What does not end at once says in between how far it is."""
+    with server.client("reader") as client:
+        save(client, 3)
+    done = invoke(server.data, "get_images_for_user", '{"subject": "reader", "limit": 1}')
+    assert done.returncode == 0, done.stderr
+    assert "get_images_for_user: cursor 1 …" in done.stderr
+    assert len(json.loads(done.stdout)["images"]) == 3
+
+
+@pytest.mark.parametrize("event", ['{"subject": 3}', "[]", "{"])
+def test_a_wrong_event_is_explained(server: Server, event: str) -> None:
+    """Nothing is done, and the field is named."""
+    done = invoke(server.data, "sync_user", event)
+    assert done.returncode == 2
+    assert "wrong event" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_says_which_operations_there_are(server: Server) -> None:
+    """A mistyped name is answered with the names."""
+    done = invoke(server.data, "verify")
+    assert done.returncode == 2
+    assert "verify_user" in done.stderr
+
+
+def test_without_a_server_it_says_how_to_start_one(tmp_path: Path) -> None:
+    """Where nothing runs there is nothing to work on."""
+    done = invoke(tmp_path, "sweep")
+    assert done.returncode == 1
+    assert "make run" in done.stderr
