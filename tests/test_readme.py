@@ -66,7 +66,7 @@ def test_a_newcomer_gets_from_the_first_command_to_a_saved_and_imported_image(
     environ: dict[str, str], tmp_path: Path
 ) -> None:
     """Each block, in order, does what the README says that it does."""
-    serve, save, load = BLOCKS
+    serve, save, load, operate = BLOCKS
     port = environ["PORT"]
     with running(serve, environ, tmp_path / "server.log"):
         token, save, look = save.replace(":8000", f":{port}").split("\n\n")
@@ -77,6 +77,9 @@ def test_a_newcomer_gets_from_the_first_command_to_a_saved_and_imported_image(
         images = images_when(3, f"{token}\n{look}", environ)
         prompts = [image["prompt"] for image in images]
         assert prompts == ["a harbour", "a lighthouse", "a red fox in the snow"]
+        verified = shell(operate, environ)
+        assert '"compared": 3' in verified
+        assert '"equal": true' in verified
 
 
 def shell(script: str, environ: dict[str, str]) -> str:

@@ -10,9 +10,9 @@ import pytest
 from chalice.local import LambdaContext
 
 import app as app_module
-from chalicelib.users import user_id
 from chalicelib.config import TableNames
 from chalicelib.entries import UserId
+from chalicelib.users import user_id
 
 ME = user_id("https://issuer.example", "me")
 OTHER = user_id("https://issuer.example", "other")
