@@ -3,6 +3,8 @@
 PYTHON ?= python3
 PORT   ?= 8000
 DATA   ?= .local
+SEEDS   ?= 0..2000
+MINUTES ?= 30
 # As they were given: make itself would read a `$` in them.
 override DATA := $(value DATA)
 override USER := $(value USER)
@@ -13,7 +15,7 @@ export PORT DATA USER FILE OP EVENT
 
 PY := .venv/bin/python
 
-.PHONY: help run token import invoke test check clean
+.PHONY: help run token import invoke test simulate chaos soak check clean
 
 help:
 	@echo 'make run                          serve on http://127.0.0.1:PORT, with all data in DATA'
@@ -22,6 +24,8 @@ help:
 	@echo '                                  ($(PY) -m local import --help tells all of ARGS)'
 	@echo 'make invoke OP=… EVENT=…          run an operation, such as verify_user (samples: events/)'
 	@echo 'make test                         run all tests (ARGS="-k name" for some)'
+	@echo 'make simulate SEEDS=0..2000       long runs for docs/reliability.md: simulation,'
+	@echo 'make chaos / make soak            and chaos on the real engine'
 	@echo 'make check                        lint, formatting and types'
 	@echo 'make clean                        remove what set-up and tools made; never data'
 	@echo
@@ -45,6 +49,16 @@ invoke: .venv/installed
 
 test: .venv/installed
 	@exec $(PY) -m pytest $(ARGS)
+
+# The long runs behind docs/reliability.md; the test suite has short ones of the same.
+simulate: .venv/installed
+	@exec $(PY) -m tests.simulation --seeds $(SEEDS) $(ARGS)
+
+chaos: .venv/installed
+	@exec $(PY) -m tests.chaos --users 50 --operations 200 --feed-reads 100000 $(ARGS)
+
+soak: .venv/installed
+	@exec $(PY) -m tests.chaos --users 50 --operations 200 --minutes $(MINUTES) $(ARGS)
 
 check: .venv/installed
 	@$(PY) -m ruff check
