@@ -9,9 +9,17 @@ from botocore import exceptions
 
 from chalicelib.botocore_engine import CLIENT_CONFIG
 from chalicelib.dead_letters import Batch, Letter, Record, Trimmed, batch_of
+from chalicelib.errors import Unavailable
 
 AT_ONCE = 10
 """Messages that SQS gives at most (its API reference, ReceiveMessage)."""
+
+LONG_POLL = 1
+"""Seconds, fewer than `CLIENT_CONFIG` waits for. A poll that may not wait asks a few of the queue's
+servers alone, and may find nothing where there is some (SQS developer guide, "Short polling")."""
+
+MAX_EMPTY_PAGES = 100
+"""A shard may answer empty pages before the next record (DynamoDB API reference, GetRecords)."""
 
 _GONE = ("TrimmedDataAccessException", "ResourceNotFoundException")
 
@@ -32,7 +40,9 @@ class SqsDeadLetters:
         self._queue_url = queue_url
 
     def receive(self) -> Sequence[Letter]:
-        found = self._sqs.receive_message(QueueUrl=self._queue_url, MaxNumberOfMessages=AT_ONCE)
+        found = self._sqs.receive_message(
+            QueueUrl=self._queue_url, MaxNumberOfMessages=AT_ONCE, WaitTimeSeconds=LONG_POLL
+        )
         return [letter_of(message) for message in found.get("Messages", [])]
 
     def records(self, batch: Batch) -> Sequence[Record]:
@@ -67,10 +77,13 @@ def _from_its_first(streams: Any, batch: Batch) -> Iterator[Record]:
         ShardIteratorType="AT_SEQUENCE_NUMBER",
         SequenceNumber=batch.first,
     )
-    iterator = found["ShardIterator"]
+    iterator, empty = found["ShardIterator"], 0
     while iterator is not None:
         found = streams.get_records(ShardIterator=iterator)
         yield from found["Records"]
-        if not found["Records"] or batch.ends_before(found["Records"][-1]):
+        if found["Records"] and batch.ends_before(found["Records"][-1]):
             return
+        empty = 0 if found["Records"] else empty + 1
+        if empty > MAX_EMPTY_PAGES:
+            raise Unavailable("stream")
         iterator = found.get("NextShardIterator")

@@ -78,11 +78,12 @@ def batch_of(message: Any) -> Batch | None:
     """The batch that an on-failure record names; None if it is no such record."""
     try:
         info = message["DDBStreamBatchInfo"]
-        return Batch(
+        batch = Batch(
             stream_arn=str(info["streamArn"]),
             shard=str(info["shardId"]),
             first=str(info["startSequenceNumber"]),
             last=str(info["endSequenceNumber"]),
         )
-    except (KeyError, TypeError):
+        return batch if int(batch.first) <= int(batch.last) else None
+    except (KeyError, TypeError, ValueError):
         return None

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from chalicelib.dynamo import MAX_TRANSACTION_ITEMS
 from chalicelib.entries import Cursor, Row
 from chalicelib.partition import Partition
+from chalicelib.projection import fitting
 from chalicelib.tables import row_from_item
 from chalicelib.timing import Backoff, Deadline
 
@@ -44,7 +45,10 @@ def _step(partition: Partition, after: Cursor, backoff: Backoff, deadline: Deadl
         found = partition.stored_after(after, MAX_TRANSACTION_ITEMS)
         rows = [row_from_item(item) for item in found.items]
         outdated = [row for row in rows if row.outdated]
-        if not outdated or partition.rewrite(outdated):
-            end = rows[-1].cursor if rows else after
-            return Migrated(end, len(outdated), done=not found.cut)
+        some = fitting(outdated)  # today's form may be longer
+        if not some or partition.rewrite(some):
+            is_all = len(some) == len(outdated)
+            last = rows[-1:] if is_all else some[-1:]
+            end = last[0].cursor if last else after
+            return Migrated(end, len(some), done=is_all and not found.cut)
     return Migrated(after, 0, done=False)

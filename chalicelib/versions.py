@@ -25,7 +25,10 @@ UPGRADES: Mapping[int, Callable[[str], str]] = {1: html_safe}
 
 
 def upgraded(image: str, version: int) -> str:
-    """The image in today's form. One of a later version, after a roll-back, stays as it is."""
-    for older in range(version, CURRENT):
+    """The image in today's form. One of a later version, after a roll-back, stays as it is.
+
+    A version that never was, set by hand, counts as the first.
+    """
+    for older in range(max(version, min(UPGRADES)), CURRENT):
         image = UPGRADES[older](image)
     return image

@@ -1,5 +1,6 @@
 """The two logs of a user side by side, item by item, as they are stored."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +9,7 @@ from chalicelib.dynamo import MAX_TRANSACTION_ITEMS, Item
 from chalicelib.entries import Cursor, Entry, Row, UserId
 from chalicelib.partition import Partition
 from chalicelib.projection import to_row
-from chalicelib.tables import row_to_item
+from chalicelib.tables import ROW_PAYLOAD, row_to_item
 from chalicelib.versions import CURRENT, upgraded
 
 BELOW_ALL = Cursor(-(10**37))
@@ -75,12 +76,22 @@ def difference(user: UserId, pair: Pair) -> str | None:
 
 
 def is_outdated(item: Mapping[str, Any]) -> bool:
-    return "version" in item and float(item["version"].get("N", CURRENT)) < CURRENT
+    return _version(item) < CURRENT
 
 
 def in_todays_form(item: Item) -> Item:
     if not is_outdated(item):
         return item
     image = item.get("image", {}).get("S")
-    shown = {} if image is None else {"image": {"S": upgraded(image, int(item["version"]["N"]))}}
+    shown = {} if image is None else {"image": {"S": upgraded(image, _version(item))}}
     return {**item, **shown, "version": {"N": str(CURRENT)}}
+
+
+def _version(item: Mapping[str, Any]) -> int:
+    return math.floor(float(item.get("version", {}).get("N", CURRENT)))
+
+
+def stripped(item: Item) -> Item:
+    """The row as its stub."""
+    kept = {name: value for name, value in item.items() if name not in ROW_PAYLOAD}
+    return {**kept, "kind": {"S": "erased"}}

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.entries import START, Cursor, UserId
+from chalicelib.errors import InvalidEvent
 from chalicelib.operations.counts import counts_of, finished, to_be_resumed
 from chalicelib.operations.event import Event
 from chalicelib.partition import Partition
@@ -29,8 +30,10 @@ def erase_user(services: Services, fields: Any, deadline: Deadline) -> dict[str,
     deleted, checked = event.cursor("deleted") or START, event.cursor("checked") or START
     counts = counts_of(event, *COUNTS)
     event.end()
+    tail = services.primary.tail(user).cursor
+    check_order(through or START, deleted, checked, tail)
     if through is None:
-        through = services.primary.tail(user).cursor
+        through = tail
     erasure = Erasure(
         user,
         services.primary,
@@ -49,6 +52,17 @@ def erase_user(services: Services, fields: Any, deadline: Deadline) -> dict[str,
         return finished(counts, user=user, through=through)
     resume = {"user": user, "through": through, "deleted": deleted, "checked": found.cursor}
     return to_be_resumed(resume, counts, user=user, through=through)
+
+
+def check_order(through: Cursor, deleted: Cursor, checked: Cursor, tail: Cursor) -> None:
+    """What was checked was deleted before, and so on: InvalidEvent unless that is so."""
+    for name, value, most in (
+        ("through", through, tail),
+        ("deleted", deleted, through),
+        ("checked", checked, deleted),
+    ):
+        if value > most:
+            raise InvalidEvent(name, f"It is beyond {most}; give an earlier answer's resume.")
 
 
 @dataclass(frozen=True, slots=True)

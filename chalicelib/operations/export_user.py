@@ -7,12 +7,11 @@ from chalicelib.entries import START
 from chalicelib.operations.counts import counts_of, finished, to_be_resumed
 from chalicelib.operations.event import Event
 from chalicelib.operations.get_images_for_user import rendered
+from chalicelib.partition import is_heavy
 from chalicelib.services import Services
 from chalicelib.timing import Deadline
 
 RUN = 100
-MAX_BYTES = 1_000_000
-"""Of images in one answer, before escaping; Lambda answers 6 MB at most (its developer guide)."""
 
 
 def export_user(services: Services, fields: Any, deadline: Deadline) -> dict[str, Any]:
@@ -32,7 +31,7 @@ def export_user(services: Services, fields: Any, deadline: Deadline) -> dict[str
         cursor = run.entries[-1].cursor if run.entries else cursor
         images += found
         counts["exported"] += len(found)
-        if run.is_all or deadline.passed() or sum(map(len, images)) > MAX_BYTES:
+        if run.is_all or deadline.passed() or is_heavy(images):
             break
     answer = {"user": user, "images": [json.loads(image) for image in images]}
     if run.is_all:

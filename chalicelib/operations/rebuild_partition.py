@@ -4,6 +4,7 @@ Nothing is emptied first: readers see the library all the while, and it only get
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from chalicelib.errors import Unavailable
 from chalicelib.operations.comparison import (
     BELOW_ALL,
     CHUNK,
+    cursor_of,
     is_as_projected,
     pairs,
     stored_between,
@@ -42,11 +44,19 @@ def rebuild_partition(services: Services, fields: Any, deadline: Deadline) -> di
         user, services.primary, services.open_partition(user), services.backoff, counts
     )
     reached = rebuild.run(cursor, deadline)
-    synced = None if reached is not None else services.syncer.sync(user, deadline)
-    if synced is not None and synced.up_to_date:
-        return finished(counts, user=user, cursor=synced.cursor)
-    resume = {"user": user, "cursor": cursor if reached is None else reached}
-    return to_be_resumed(resume, counts, user=user)
+    if reached.is_all:
+        synced = services.syncer.sync(user, deadline)
+        if synced.up_to_date:
+            return finished(counts, user=user, cursor=synced.cursor)
+    return to_be_resumed({"user": user, "cursor": reached.cursor}, counts, user=user)
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """Up to where everything is as it must be, and whether that is the partition's tail."""
+
+    cursor: Cursor
+    is_all: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,24 +67,35 @@ class Rebuild:
     backoff: Backoff
     counts: Counter[str]
 
-    def run(self, after: Cursor, deadline: Deadline) -> Cursor | None:
-        """Mends what lies beyond the cursor; where to go on, or None when that was all."""
-        if not self._cut_back(deadline):
-            return after
+    def run(self, after: Cursor, deadline: Deadline) -> Reached:
+        """Mends what lies beyond the cursor."""
+        if not (self._clear_below(deadline) and self._cut_back(deadline)):
+            return Reached(after, is_all=False)
         while not deadline.passed():
             tail = self.partition.tail()
             run = self.primary.read_after(self.user, after, CHUNK, deadline)
             entries = [entry for entry in run.entries if entry.cursor <= tail]
             if not entries:
-                return None
-            last = entries[-1].cursor
-            stored = list(stored_between(self.partition, after or BELOW_ALL, last))
-            for pair in pairs(entries, stored):
-                self.counts["compared"] += 1
-                if not is_as_projected(self.user, pair):
-                    self._mend(pair.cursor, deadline)
-            after = last
+                return Reached(after, is_all=True)
+            after = self._mend_some(entries, after, deadline)
+        return Reached(after, is_all=False)
+
+    def _mend_some(self, entries: Sequence[Entry], after: Cursor, deadline: Deadline) -> Cursor:
+        """Mends where these entries stand, beyond the cursor; how far it came."""
+        stored = list(stored_between(self.partition, after, entries[-1].cursor))
+        for pair in pairs(entries, stored):
+            if not (is_as_projected(self.user, pair) or self._mend(pair.cursor, deadline)):
+                break
+            self.counts["compared"] += 1
+            after = pair.cursor
+            if deadline.passed():
+                break
         return after
+
+    def _clear_below(self, deadline: Deadline) -> bool:
+        """Removes what stands below the first cursor: from there a sync could not go on."""
+        below = list(stored_between(self.partition, BELOW_ALL, START))
+        return all(self._mend(cursor_of(item), deadline) for item in below)
 
     def _cut_back(self, deadline: Deadline) -> bool:
         """Removes what lies beyond the primary's tail, from the top, so that there is no hole."""
@@ -85,18 +106,23 @@ class Rebuild:
             self._mend(top, deadline)
         return False
 
-    def _mend(self, cursor: Cursor, deadline: Deadline) -> None:
-        """Makes the partition's entry what the primary's says; `Unavailable` if that fails."""
+    def _mend(self, cursor: Cursor, deadline: Deadline) -> bool:
+        """Makes the partition's entry what the primary's says; False if the deadline passed before.
+
+        `Unavailable` if every try failed.
+        """
         for _ in self.backoff.attempts(deadline):
             # Read anew at each try: an image may have been deleted since.
             entry = self.primary.entry(self.user, cursor)
             if entry is None:
                 if self._remove(cursor):
                     self.counts["removed"] += 1
-                    return
+                    return True
             elif self._restore(entry):
                 self.counts["rewritten"] += 1
-                return
+                return True
+        if deadline.passed():
+            return False
         raise Unavailable("rebuild")
 
     def _restore(self, entry: Entry) -> bool:

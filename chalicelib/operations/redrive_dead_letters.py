@@ -20,9 +20,10 @@ log = logging.getLogger(__name__)
 def redrive_dead_letters(services: Services, fields: Any, deadline: Deadline) -> dict[str, Any]:
     """Event: `{}`. Counts the letters by what became of them, and the `users` synced.
 
-    `redriven` letters are gone from the queue. Those that `failed` (a user's sync still does) stay
-    there. Of a `trimmed` one, older than the stream's 24 hours, nobody knows the users any more: it
-    goes, and a sweep covers them. `unreadable` messages are of another kind, and stay.
+    `redriven` letters are gone from the queue. Those that `failed` (a user's sync still does, or
+    the stream cannot be read) stay there. Of a `trimmed` one, older than the stream's 24 hours,
+    nobody knows the users any more: it goes, and a sweep covers them. `unreadable` messages are of
+    another kind, and stay.
     """
     event = Event(fields, services.issuer)
     counts = counts_of(event, *OUTCOMES, "users")
@@ -50,6 +51,9 @@ def _outcome(services: Services, letter: Letter, counts: Counter[str], deadline:
         records = services.dead_letters.records(letter.batch)
     except Trimmed:
         return "trimmed"
+    except Exception as error:  # the other letters are not to wait for it
+        log.error("redrive: no records: letter=%s error=%s", letter.id, type(error).__name__)
+        return "failed"
     users = list(first_records({"Records": records}))
     synced = [_is_synced(services, user, deadline) for user in users]
     counts["users"] += sum(synced)

@@ -9,6 +9,7 @@ from chalicelib.operations.counts import counts_of, finished, to_be_resumed
 from chalicelib.operations.event import Event
 from chalicelib.operations.walk import Place, walk
 from chalicelib.services import Services
+from chalicelib.sync import Synced
 from chalicelib.timing import Deadline
 
 DEFAULT_READ_UNITS = 10_000
@@ -37,18 +38,21 @@ def sweep(services: Services, fields: Any, deadline: Deadline) -> dict[str, Any]
 
     behind_before = counts["behind"]
 
-    def one(user: UserId, _after: Cursor) -> Cursor | None:
-        counts["users"] += 1
+    def one(user: UserId, after: Cursor) -> Cursor | None:
         try:
             synced = metered.syncer.sync(user, budget)
         except Exception as error:  # one user's trouble must not hold up the others
             log.error("sweep: sync failed: user=%s error=%s", user, type(error).__name__)
             services.metrics.count("SyncFailed", user=user)
-            counts["failed"] += 1
+            counts.update(users=1, failed=1)
             return None
-        counts["behind"] += synced.applied > 0 or not synced.up_to_date
+        is_cut_short = budget.passed() and not synced.up_to_date
         counts["applied"] += synced.applied
-        return None if synced.up_to_date or not budget.passed() else synced.cursor
+        counts["behind"] += not after and is_behind(synced, is_cut_short)
+        counts["users"] += not is_cut_short
+        # Beyond START says that this user is counted as behind.
+        reached = synced.cursor if synced.applied else after
+        return reached if is_cut_short else None
 
     walked = walk(metered.users, place, budget, one)
     services.metrics.count("UsersBehind", counts["behind"] - behind_before)
@@ -57,6 +61,11 @@ def sweep(services: Services, fields: Any, deadline: Deadline) -> dict[str, Any]
         return finished(counts, readUnits=spent)
     resume = {**walked.place.to_json(), "readUnits": read_units}
     return to_be_resumed(resume, counts, readUnits=spent)
+
+
+def is_behind(synced: Synced, is_cut_short: bool) -> bool:
+    """Whether the sync found the partition behind; cut short before it knew, it did not."""
+    return synced.applied > 0 or not (synced.up_to_date or is_cut_short)
 
 
 def next_sweep(services: Services, deadline: Deadline) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from chalicelib.operations.counts import counts_of, finished, to_be_resumed
 from chalicelib.operations.event import Event
 from chalicelib.services import Services
 from chalicelib.timing import Deadline
@@ -11,9 +12,10 @@ def sync_user(services: Services, fields: Any, deadline: Deadline) -> dict[str, 
     """Event: `user` or `subject`. Answers the partition's `cursor`, and the entries `applied`."""
     event = Event(fields, services.issuer)
     user = event.user()
+    counts = counts_of(event, "applied")
     event.end()
     synced = services.syncer.sync(user, deadline)
-    answer = {"user": user, "cursor": synced.cursor, "applied": synced.applied}
+    counts["applied"] += synced.applied
     if synced.up_to_date:
-        return {"done": True, **answer}
-    return {"done": False, "resume": {"user": user}, **answer}
+        return finished(counts, user=user, cursor=synced.cursor)
+    return to_be_resumed({"user": user}, counts, user=user, cursor=synced.cursor)

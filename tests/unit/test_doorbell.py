@@ -1,6 +1,7 @@
 """The stream's doorbell: each user once, and failures in Lambda's own words."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -104,3 +105,69 @@ def test_an_error_is_logged_by_its_name_alone(caplog: pytest.LogCaptureFixture) 
     ring(Syncs(failing=("a",)), record("a", 1))
     assert "HoleFound" in caplog.text
     assert CANARY not in caplog.text
+
+
+class Timed(Syncs):
+    """Each sync takes so many seconds of a clock that only syncs move, unless its deadline stops
+    it."""
+
+    def __init__(self, *seconds: float) -> None:
+        super().__init__()
+        self.now = 0.0
+        self.took: list[float] = []
+        self._seconds = iter(seconds)
+
+    def sync(self, user: UserId, deadline: Deadline) -> Synced:
+        began = self.now
+        for _ in range(int(next(self._seconds))):
+            if deadline.passed():
+                break
+            self.now += 1
+        self.took.append(self.now - began)
+        self.users.append(user)
+        return Synced(Cursor(1), 1, up_to_date=not deadline.passed())
+
+    def deadline(self, seconds: float) -> Deadline:
+        return Clock(monotonic=lambda: self.now).deadline(seconds)
+
+
+HANGS = 1000.0
+
+
+def test_a_user_who_hangs_takes_one_share_alone() -> None:
+    """Of twelve seconds for three users the first may take four, and so may each other."""
+    syncs = Timed(HANGS, HANGS, HANGS)
+    records = [record(user, number) for number, user in enumerate("abc", start=1)]
+    assert ring(syncs, *records, deadline=syncs.deadline(12)) == failed(1, 2, 3)
+    assert syncs.took == [4, 4, 4]
+
+
+def test_what_one_user_leaves_is_shared_among_the_others() -> None:
+    """Who is quick leaves time for the slow ones; the last may take all that is left."""
+    syncs = Timed(1, HANGS, 4)
+    records = [record(user, number) for number, user in enumerate("abc", start=1)]
+    assert ring(syncs, *records, deadline=syncs.deadline(11)) == failed(2)
+    assert syncs.took == [1, 5, 4]
+
+
+@pytest.mark.parametrize(
+    ("syncs", "name"),
+    [
+        (lambda: Syncs(failing=("b",)), "SyncFailed"),
+        (lambda: Syncs(unfinished=("b",)), "SyncUnfinished"),
+    ],
+)
+def test_trouble_is_counted_by_user(syncs: Callable[[], Syncs], name: str) -> None:
+    """One line for each user whose sync failed or did not finish; none for the others."""
+    emitted: list[str] = []
+    ring(syncs(), record("a", 1), record("b", 2), record("b", 3), emitted=emitted)
+    (line,) = [json.loads(text) for text in emitted]
+    assert (line[name], line["user"]) == (1, "b")
+    assert CANARY not in emitted[0]
+
+
+def test_nothing_is_counted_while_all_is_well() -> None:
+    """A batch that was synced leaves no line."""
+    emitted: list[str] = []
+    ring(Syncs(), record("a", 1), emitted=emitted)
+    assert emitted == []
