@@ -69,8 +69,8 @@ class Partition:
     # Reading
 
     def tail(self) -> Cursor:
-        row = self.tail_row()
-        return START if row is None else row.cursor
+        item = self._log.last(self._user)
+        return START if item is None else Cursor(int(float(item["cursor"]["N"])))
 
     def tail_row(self) -> Row | None:
         item = self._log.last(self._user)

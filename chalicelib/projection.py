@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from chalicelib.dynamo import MAX_TRANSACTION_BYTES, MAX_TRANSACTION_ITEMS
 from chalicelib.entries import Cursor, Entry, Image, Row, render
 
+MAX_ERASURES = 10
+
 ROW_OVERHEAD = 200
 """Bytes of a row beside its rendered image: names, key, count; rounded up."""
 
@@ -21,15 +23,24 @@ class Projection:
 def project(run: Sequence[Entry]) -> Projection:
     """As much of the run, from its first entry, as one transaction holds; never nothing.
 
-    An image whose deletion is among those rows is a stub from the start.
+    An image whose deletion is among those rows is a stub from the start. The run ends before it
+    deletes more than `MAX_ERASURES` earlier images: each of those is a write of its own, and what a
+    call had no time to finish is begun again by the next.
     """
     rows = fitting([to_row(entry) for entry in run])
+    rows = rows[: few_erasures(rows)]
     deleted = {row.deletes for row in rows if row.deletes is not None}
-    inside = {row.cursor for row in rows}
     return Projection(
-        erase=tuple(sorted(deleted - inside)),
+        erase=tuple(sorted(cursor for cursor in deleted if cursor < rows[0].cursor)),
         rows=tuple(replace(row, image=None) if row.cursor in deleted else row for row in rows),
     )
+
+
+def few_erasures(rows: Sequence[Row]) -> int:
+    """How many of the rows, from the first on, delete no more than that many before them."""
+    first = rows[0].cursor
+    erasing = [i for i, row in enumerate(rows) if row.deletes is not None and row.deletes < first]
+    return erasing[MAX_ERASURES] if len(erasing) > MAX_ERASURES else len(rows)
 
 
 def to_row(entry: Entry) -> Row:

@@ -3,7 +3,8 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from decimal import Decimal
+from typing import Any, cast
 
 from chalicelib.dynamo import MAX_TRANSACTION_ITEMS, Item
 from chalicelib.entries import Cursor, Entry, Row, UserId
@@ -42,7 +43,9 @@ def stored_between(partition: Partition, after: Cursor, last: Cursor) -> Iterato
 
 
 def cursor_of(item: Item) -> Cursor:
-    return Cursor(int(item["cursor"]["N"]))
+    """Its sort key; one that is no whole number, put there by hand, stays what it is."""
+    number = Decimal(item["cursor"]["N"])
+    return Cursor(int(number)) if number == int(number) else cast(Cursor, float(number))
 
 
 def pairs(entries: Sequence[Entry], stored: Sequence[Item]) -> list[Pair]:

@@ -1,6 +1,8 @@
 """Compare the two logs of one user by content."""
 
+import math
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 from chalicelib.entries import START, Cursor, UserId
@@ -54,7 +56,7 @@ class Verification:
     def __init__(self, services: Services, user: UserId, counts: Counter[str]) -> None:
         self._primary = services.primary
         self._partition = services.open_partition(user)
-        self._backoff = services.backoff
+        self._backoff = replace(services.backoff, cap=0.5)
         self._user = user
         self._counts = counts
         self.difference: dict[str, Any] | None = None
@@ -67,24 +69,30 @@ class Verification:
             entries = [entry for entry in run.entries if entry.cursor <= tail]
             last = entries[-1].cursor if entries else tail
             stored = list(stored_between(self._partition, after or BELOW_ALL, last))
-            if any(self._is_different(pair, deadline) for pair in pairs(entries, stored)):
-                return None
+            for pair in pairs(entries, stored):
+                what = self._what_stays(pair, deadline)
+                self._counts["compared"] += 1
+                self._counts["outdated"] += pair.stored is not None and is_outdated(pair.stored)
+                if what is not None:
+                    self.difference = {"cursor": pair.cursor, "what": what}
+                    return None
             if last >= tail:
                 return None
             after = last
             if deadline.passed():
                 return after
 
-    def _is_different(self, pair: Pair, deadline: Deadline) -> bool:
-        self._counts["compared"] += 1
-        self._counts["outdated"] += pair.stored is not None and is_outdated(pair.stored)
+    def _what_stays(self, pair: Pair, deadline: Deadline) -> str | None:
+        """What is different however often it is looked at: writes go on meanwhile.
+
+        That is a second or two, whatever the deadline: something half-seen must not be told.
+        """
         what = difference(self._user, pair)
-        for _ in self._backoff.attempts(deadline):  # writes go on: it may have been half-seen
+        for _ in self._backoff.attempts(replace(deadline, at=math.inf, sooner=None)):
             if what is None:
-                return False
+                break
             what = self._again(pair, deadline)
-        self.difference = {"cursor": pair.cursor, "what": what}
-        return True
+        return what
 
     def _again(self, pair: Pair, deadline: Deadline) -> str | None:
         """What is wrong there now, if it is. A deletion that waits for its sync is not wrong."""

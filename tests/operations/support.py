@@ -151,7 +151,7 @@ def change(store: Store, cursor: int, user: UserId = ALICE, **attributes: Any) -
     put(store, {name: value for name, value in merged.items() if value is not None})
 
 
-def add(store: Store, cursor: int, user: UserId = ALICE) -> None:
+def add(store: Store, cursor: float, user: UserId = ALICE) -> None:
     """A row where the primary has none."""
     put(
         store,

@@ -17,6 +17,8 @@ from tests.operations.support import ISSUER, assert_as_projected
 from tests.support import BOB, Store
 from tests.unit.test_doorbell import record
 
+pytestmark = pytest.mark.real_engine
+
 SUBJECT = "alice"
 USER = user_id(ISSUER, SUBJECT)
 EVERY_FIVE_MINUTES = {

@@ -224,6 +224,7 @@ def test_rebuild_before_a_deletion_is_synced(store: Store) -> None:
     assert_as_projected(store)
 
 
+@pytest.mark.real_engine
 def test_rebuild_while_everything_goes_on(store: Store) -> None:
     """Two writers, a deleter and two syncs meanwhile; then nothing deleted is there again."""
     fill_synced(store, 40)

@@ -25,6 +25,8 @@ from tests.operations.support import Rig, assert_as_projected
 from tests.support import ALICE, BOB, Store
 from tests.unit.test_doorbell import record
 
+pytestmark = pytest.mark.real_engine
+
 QUEUE = "https://sqs.us-east-1.amazonaws.com/000000000000/letters"
 BATCH = Batch("arn:stream", "shard", "1", "3")
 COUNTS = {"redriven": 0, "failed": 0, "trimmed": 0, "unreadable": 0, "users": 0}

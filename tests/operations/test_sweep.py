@@ -134,6 +134,7 @@ class Spent:
         return {**answer, "ConsumedCapacity": {"CapacityUnits": units}}
 
 
+@pytest.mark.real_engine
 @pytest.mark.parametrize("price", [60, 80])
 def test_sweep_keeps_to_its_budget(store: Store, price: int) -> None:
     """What a call spends is at most its budget and one read more; all calls together do it all."""

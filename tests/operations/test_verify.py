@@ -148,6 +148,7 @@ def test_verify_reads_again_before_it_reports(store: Store) -> None:
     assert store.primary_entries(ALICE)[-1].deletes == 2
 
 
+@pytest.mark.real_engine
 def test_verify_while_everything_goes_on(store: Store) -> None:
     """Two writers, a deleter and two syncs are never taken for a difference."""
     fill_synced(store, 20)

@@ -17,7 +17,7 @@ EXTRA = "the partition has an entry where the primary has none"
 class Vandalism:
     name: str
     do: Callable[[Store], None]
-    cursor: int
+    cursor: float
     what: str
 
 
@@ -104,5 +104,12 @@ VANDALISM = [
     Vandalism("row far beyond the tail", beyond_a_gap, 12, EXTRA),
     Vandalism("row at 0", lambda store: add(store, 0), 0, EXTRA),
     Vandalism("row below 0", lambda store: add(store, -5), -5, EXTRA),
+    Vandalism("row between two", lambda store: add(store, 2.5), 2.5, EXTRA),
+    Vandalism(
+        "tail without its count",
+        lambda store: change(store, 7, count=None),
+        7,
+        "other in the partition: count",
+    ),
     Vandalism("two differences", two_differences, 3, "other in the partition: count"),
 ]

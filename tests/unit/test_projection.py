@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from chalicelib.dynamo import MAX_TRANSACTION_BYTES, MAX_TRANSACTION_ITEMS
 from chalicelib.entries import Cursor, Entry, Image, Payload, Row, render
-from chalicelib.projection import ROW_OVERHEAD, Projection, project
+from chalicelib.projection import MAX_ERASURES, ROW_OVERHEAD, Projection, project
 from tests.support import foreign, picture
 
 
@@ -74,3 +74,13 @@ def test_a_deletion_beyond_the_chunk_waits_for_its_turn() -> None:
     run = [foreign(cursor) for cursor in range(1, MAX_TRANSACTION_ITEMS + 1)]
     found = project([*run, deletion(MAX_TRANSACTION_ITEMS + 1, deletes=1)])
     assert found.rows[0] == shown(foreign(1))
+
+
+def test_a_chunk_erases_few_earlier_images() -> None:
+    """However much was deleted at once, a call of little time gets on by a chunk of it."""
+    run = [deletion(100 + number, deletes=number) for number in range(1, 31)]
+    run.insert(5, replace(foreign(50), cursor=Cursor(106)))
+    run = [replace(entry, cursor=Cursor(101 + i)) for i, entry in enumerate(run)]
+    found = project(run)
+    assert found.erase == tuple(range(1, MAX_ERASURES + 1))
+    assert [row.cursor for row in found.rows] == list(range(101, 101 + MAX_ERASURES + 1))

@@ -1,0 +1,24 @@
+"""Most of these tests make very many calls, and run on the simulation's own engine.
+
+What is concurrent, or lives on the engine's own figures, runs on DynamoDB Local (`real_engine`).
+"""
+
+import pytest
+
+from chalicelib.bootstrap import build
+from chalicelib.botocore_engine import BotocoreDynamo
+from chalicelib.config import TableNames
+from tests.simulation.engine import MemoryDynamo
+from tests.simulation.stage import TABLES
+from tests.support import Store
+
+
+@pytest.fixture
+def store(request: pytest.FixtureRequest) -> Store:
+    """The services on fresh tables."""
+    if request.node.get_closest_marker("real_engine") is None:
+        dynamo = MemoryDynamo(TABLES)
+        return Store(build(dynamo, TABLES), dynamo, TABLES)
+    tables: TableNames = request.getfixturevalue("tables")
+    local = BotocoreDynamo.from_environment()
+    return Store(build(local, tables), local, tables)
