@@ -106,7 +106,7 @@ MUTANTS = [
         "chalicelib/deletion.py",
         "            if not deadline.passed() and partition.is_erased(cursor):\n",
         "            if True:\n",
-        DELETION,
+        f"{DELETION} -k does_not_answer",
     ),
     Mutant(
         "deletion-of-what-is-deleted",
@@ -155,7 +155,7 @@ MUTANTS = [
         "chalicelib/deletion.py",
         "        for _ in self._backoff.attempts(deadline):\n",
         "        for _ in range(1):\n",
-        DELETION,
+        f"{DELETION} -k looks_again",
     ),
     # Sync
     Mutant(
@@ -173,10 +173,10 @@ MUTANTS = [
     ),
     Mutant(
         "sync-without-the-tail-read",
-        "chalicelib/partition.py",
-        "        return None if item is None else row_from_item(item)\n",
-        "        return None\n",
-        f"{SYNC} -k one_image_then_more",
+        "chalicelib/sync.py",
+        "                tail = partition.tail()\n",
+        "                pass\n",
+        f"{SYNC} -k overtaken",
     ),
     Mutant(
         "sync-copies-over-a-gap",
@@ -271,7 +271,7 @@ MUTANTS = [
         "hs256-accepted-with-the-public-key",
         "chalicelib/auth.py",
         "        payload: bytes = PyJWS().decode(",
-        "        import hmac\n"
+        "        import base64, hmac\n"
         "        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat\n"
         "        form = Encoding.PEM, PublicFormat.SubjectPublicKeyInfo\n"
         "        signed, _, mac = token.rpartition('.')\n"

@@ -5,6 +5,9 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,8 @@ ROOT = Path(__file__).parents[2]
 COPIED = ("app.py", "chalicelib", "local", "tests", "pyproject.toml", ".chalice")
 DIED = re.compile(r"^E +(AttributeError|NameError|ImportError|SyntaxError)", re.MULTILINE)
 """What a breakage that is no working program dies of; that would prove nothing."""
+
+AT_ONCE = 2
 
 SOME_FAILED = 1
 """pytest's exit code when tests were run and some failed; other codes mean that none were run."""
@@ -40,16 +45,51 @@ def mutate(folder: Path, mutant: Mutant) -> None:
     path.write_text(f'{head}"""{docstring}"""\n{imports}{rest}')
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
-def test_the_mutant_is_killed(mutant: Mutant, engine: Connection, tmp_path: Path) -> None:
-    """With the breakage in the code, its tests are red."""
-    copy(tmp_path)
-    mutate(tmp_path, mutant)
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a mutant: pytest's exit code, and what it printed."""
+
+    code: int
+    output: str
+
+
+@pytest.fixture(scope="session")
+def verdicts(
+    request: pytest.FixtureRequest, engine: Connection, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Mapping[str, Future[Verdict]]]:
+    """Those mutants that are asked for, two at a time."""
+    wanted = {item.callspec.id for item in request.session.items if hasattr(item, "callspec")}
+    folder = tmp_path_factory.mktemp("mutants")
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        yield {
+            mutant.name: pool.submit(judge, mutant, engine, folder / mutant.name)
+            for mutant in MUTANTS
+            if mutant.name in wanted
+        }
+        pool.shutdown(cancel_futures=True)
+
+
+def judge(mutant: Mutant, engine: Connection, folder: Path) -> Verdict:
+    """Runs the mutant's tests on it, in a process and a folder of their own."""
+    folder.mkdir()
+    copy(folder)
+    mutate(folder, mutant)
     tests = mutant.tests.split()
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
-    environ = engine.environ(os.environ) | {"TEST_DYNAMODB_ENDPOINT": engine.endpoint}
+    environ = engine.environ(os.environ) | {
+        "TEST_DYNAMODB_ENDPOINT": engine.endpoint,
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # they need none, and take seconds to load
+    }
     done = subprocess.run(
-        command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=300, check=False
+        command, cwd=folder, env=environ, capture_output=True, text=True, timeout=300, check=False
     )
-    assert done.returncode == SOME_FAILED, done.stdout[-3000:]
-    assert not DIED.search(done.stdout), f"it does not run at all:\n{done.stdout[-3000:]}"
+    shutil.rmtree(folder)
+    return Verdict(done.returncode, done.stdout)
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_the_mutant_is_killed(mutant: Mutant, verdicts: Mapping[str, Future[Verdict]]) -> None:
+    """With the breakage in the code, its tests are red."""
+    verdict = verdicts[mutant.name].result()
+    assert verdict.code == SOME_FAILED, verdict.output[-3000:]
+    assert not DIED.search(verdict.output), f"it does not run at all:\n{verdict.output[-3000:]}"
