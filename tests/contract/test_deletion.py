@@ -1,4 +1,4 @@
-"""Deleting an image, on a real DynamoDB engine: gone from both logs when it answers."""
+"""Deleting an image, on both engines: gone from both logs when it answers."""
 
 from collections.abc import Mapping
 from dataclasses import replace

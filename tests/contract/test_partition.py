@@ -1,4 +1,4 @@
-"""Reading a user's partition, on a real DynamoDB engine: exact runs, or no answer at all."""
+"""Reading a user's partition, on both engines: exact runs, or no answer at all."""
 
 import json
 from collections.abc import Mapping
