@@ -18,9 +18,7 @@ def pumping(store: Store, folder: Path) -> Iterator[list[Mapping[str, Any]]]:
 
     def function(event: dict[str, Any]) -> Mapping[str, Any]:
         records.extend(event["Records"])
-        return doorbell.ring(
-            event, store.services.syncer, store.services.metrics, store.deadline
-        )
+        return doorbell.ring(event, store.services.syncer, store.services.metrics, store.deadline)
 
     pump = Pump.of(store.tables.primary, function, folder, threading.Event())
     thread = threading.Thread(target=pump.run)
