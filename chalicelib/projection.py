@@ -7,6 +7,7 @@ from chalicelib.dynamo import MAX_TRANSACTION_BYTES, MAX_TRANSACTION_ITEMS
 from chalicelib.entries import Cursor, Entry, Image, Row, render
 
 MAX_ERASURES = 10
+"""Earlier images that one chunk erases at most: some 100 ms of work."""
 
 ROW_OVERHEAD = 200
 """Bytes of a row beside its rendered image: names, key, count; rounded up."""
