@@ -73,9 +73,9 @@ def test_an_erased_user_has_nothing_left(server: Server, alice: httpx.Client) ->
 
 def test_long_work_shows_its_progress(server: Server) -> None:
     """What does not end at once says in between how far it is."""
-    with server.client("reader") as client:
+    with server.client("page by page") as client:
         save(client, 3)
-    done = invoke(server.data, "get_images_for_user", '{"subject": "reader", "limit": 1}')
+    done = invoke(server.data, "get_images_for_user", '{"subject": "page by page", "limit": 1}')
     assert done.returncode == 0, done.stderr
     assert "get_images_for_user: cursor 1 …" in done.stderr
     assert len(json.loads(done.stdout)["images"]) == 3

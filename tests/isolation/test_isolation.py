@@ -398,6 +398,9 @@ def interleaved(port: int, people: People, caller: Person, many: int) -> int:
         for number in range(many):
             asked = reads_and_saves(caller, number)
             answer = connection.answer(asked, caller)
+            while answer.status == 503:  # one person's saves at once get in each other's way
+                assert foreign_marks(answer.text, people, caller) == [], (asked, answer)
+                answer = connection.answer(asked, caller)
             assert answer.status in (200, 201), (asked, answer)
             assert caller.canary in answer.body, (asked, answer)
             assert foreign_marks(answer.text, people, caller) == [], (asked, answer)
