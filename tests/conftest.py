@@ -12,8 +12,8 @@ from chalicelib.bootstrap import build
 from chalicelib.botocore_engine import BotocoreDynamo
 from chalicelib.config import TableNames, table_names
 from chalicelib.tables import create_tables
-from local.engine import Connection, Engine, cache_dir, ensure_installed
-from local.workspace import Credentials
+from local.engine import Connection, cache_dir, ensure_installed
+from tests.databases import database
 from tests.support import Store
 
 
@@ -30,18 +30,9 @@ def engine_files() -> Path:
 
 @pytest.fixture(scope="session")
 def engine(tmp_path_factory: pytest.TempPathFactory, engine_files: Path) -> Iterator[Connection]:
-    """A database in memory: what TEST_DYNAMODB_ENDPOINT and the AWS keys name, else a new one.
-
-    A test that starts a process which needs the same one gives it `engine.environ(os.environ)`, and
-    TEST_DYNAMODB_ENDPOINT too if that is itself a test run.
-    """
-    if endpoint := os.environ.get("TEST_DYNAMODB_ENDPOINT"):
-        keys = Credentials(os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"])
-        yield Connection(endpoint, keys)
-        return
-    folder = tmp_path_factory.mktemp("engine")
-    with Engine.start(folder, Credentials.random(), engine_files, in_memory=True) as started:
-        yield started.connection
+    """The database that most tests share."""
+    with database(tmp_path_factory.mktemp("engine"), engine_files) as connection:
+        yield connection
 
 
 @pytest.fixture

@@ -57,7 +57,11 @@ def images_when(wanted: int, look: str, environ: dict[str, str]) -> list[dict[st
 @pytest.fixture
 def environ(tmp_path: Path) -> dict[str, str]:
     """A port and a data folder of this test's own; the images file goes beside them."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("MAKE") and name != "ARGS"
+    }
     return inherited | {"PORT": str(free_port()), "DATA": str(tmp_path / "data")}
 
 
