@@ -1,0 +1,125 @@
+/** The server, as its OpenAPI document describes it. */
+
+import type { Answered, Asked, Method, Operation, Path } from "./operations";
+import { Problem, asProblem, problemIn } from "./problem";
+import type { components } from "./schema";
+
+type Schemas = components["schemas"];
+export type Image = Readonly<Schemas["Image"]>;
+export type NewImage = Readonly<Schemas["NewImage"]>;
+export type Page = Readonly<Schemas["Page"]>;
+export type FirstPage = Required<Page>;
+export type Changes = Readonly<Schemas["Changes"]>;
+
+/** The bearer tokens of whoever is signed in. Both reject with a Problem when there is none. */
+export interface Tokens {
+  current(): Promise<string>;
+  /** Another one than `refused`, which the server has just answered 401. */
+  renewed(refused: string): Promise<string>;
+}
+
+/** All of it rejects with a Problem. */
+export interface Api {
+  /** `atLeast`: `not-synced-yet` unless the library has reached this cursor. */
+  firstPage(atLeast?: number, signal?: AbortSignal): Promise<FirstPage>;
+  olderPage(before: number): Promise<Page>;
+  changes(after: number, signal?: AbortSignal): Promise<Changes>;
+  image(cursor: number): Promise<Image>;
+  /** Saves 1 to 25 images, all or none; under the same key it may be repeated for 24 hours. */
+  save(images: readonly NewImage[], key: string): Promise<readonly Image[]>;
+  /** Outlives the page: also what is sent while it closes arrives. */
+  remove(cursor: number): Promise<void>;
+  /** Brings the library up to date with all that was saved before. */
+  sync(): Promise<void>;
+}
+
+/** As many changes or older images as one answer may hold. */
+const MOST = 200;
+
+/** Enough to fill a screen: less is sooner there. */
+const FIRST = 60;
+
+/** `base` is the page's: the API lies beside it. */
+export function createApi(base: string, tokens: Tokens, send: typeof fetch = fetch): Api {
+  async function call<M extends Method, P extends Path<M>>(
+    method: M,
+    path: P,
+    asked: Asked<Operation<M, P>> = {},
+  ): Promise<Answered<Operation<M, P>>> {
+    const { path: parameters, query, headers, body, signal, keepalive = false } = asked;
+    const url = new URL(`api${filled(path, parameters)}${search(query)}`, base);
+    const request = new Request(url, {
+      method: method.toUpperCase(),
+      headers: { ...headers, ...(body ? { "Content-Type": "application/json" } : {}) },
+      body: body ? JSON.stringify(body) : null,
+      signal: signal ?? null,
+      keepalive,
+    });
+    return answer(sendWithToken(request, tokens, send));
+  }
+
+  return {
+    async firstPage(atLeast, signal) {
+      const query = { limit: FIRST, ...(atLeast && { at_least: atLeast }) };
+      return first(await call("get", "/images", { query, signal }));
+    },
+    olderPage: (before) => call("get", "/images", { query: { limit: MOST, before } }),
+    changes: (after, signal) =>
+      call("get", "/images/changes", { query: { limit: MOST, after }, signal }),
+    image: (cursor) => call("get", "/images/{cursor}", { path: { cursor } }),
+    async save(images, key) {
+      const headers = { "Idempotency-Key": key };
+      const [only, ...others] = images;
+      if (only && !others.length) return [await call("post", "/images", { headers, body: only })];
+      return (await call("post", "/images/batch", { headers, body: { images: [...images] } }))
+        .images;
+    },
+    remove: (cursor) => call("delete", "/images/{cursor}", { path: { cursor }, keepalive: true }),
+    async sync() {
+      await call("post", "/images/sync");
+    },
+  };
+}
+
+/** A refused token is renewed once, if that can be done without asking anyone. */
+async function sendWithToken(
+  request: Request,
+  tokens: Tokens,
+  send: typeof fetch,
+): Promise<Response> {
+  const token = await tokens.current();
+  const response = await send(carrying(request.clone(), token));
+  if (response.status !== 401) return response;
+  return send(carrying(request, await tokens.renewed(token)));
+}
+
+function carrying(request: Request, token: string): Request {
+  request.headers.set("Authorization", `Bearer ${token}`);
+  return request;
+}
+
+async function answer<T>(responding: Promise<Response>): Promise<T> {
+  try {
+    const response = await responding;
+    if (response.ok) return (response.status === 204 ? undefined : await response.json()) as T;
+    throw problemIn(response, await response.json().catch(() => undefined));
+  } catch (thrown) {
+    throw asProblem(thrown);
+  }
+}
+
+function filled(path: string, parameters: object | undefined): string {
+  const values = Object.entries(parameters ?? {});
+  return values.reduce((left, [name, value]) => left.replace(`{${name}}`, String(value)), path);
+}
+
+function search(query: object | undefined): string {
+  return query ? `?${new URLSearchParams(Object.entries(query))}` : "";
+}
+
+function first({ images, next, cursor, count }: Page): FirstPage {
+  if (cursor === undefined || count === undefined) {
+    throw new Problem("not-understood", "The server's first page lacks its cursor or count.");
+  }
+  return { images, next, cursor, count };
+}

@@ -1,0 +1,58 @@
+/** The providers around the views, and the addresses that they have. */
+
+import { Navigate, Route, Router } from "@solidjs/router";
+import { QueryClient, QueryClientProvider } from "@tanstack/solid-query";
+import { lazy, Show, Suspense, type JSX } from "solid-js";
+import { createApi } from "./api/client";
+import { createLibrary } from "./library/create-library";
+import { Device } from "./library/persist";
+import { LibraryContext } from "./library/use-library";
+import { SessionContext, startSession, useSession, type User } from "./session/use-session";
+import type { Settings } from "./settings";
+import { Gallery } from "./views/Gallery";
+
+const SignIn = lazy(() => import("./views/SignIn"));
+
+/** `base` is the page's: all other addresses are relative to it. */
+export function App({ settings, base }: { settings: Settings; base: string }): JSX.Element {
+  const { signIn } = settings;
+  const device = new Device(`image-storage ${new URL(base).pathname} ${signIn?.issuer}`);
+  const client = new QueryClient();
+  const session = startSession(signIn, base, async (user) => {
+    client.clear();
+    await device.forget(user);
+  });
+  const api = createApi(base, session.tokens);
+
+  /** One user's: with another user, all of it is made anew. */
+  function Library(props: { user: User }): JSX.Element {
+    const signedIn = () => session.state() === "signed-in";
+    const library = createLibrary({ user: props.user.id, api, device, signedIn });
+    return (
+      <LibraryContext.Provider value={library}>
+        <Gallery />
+      </LibraryContext.Provider>
+    );
+  }
+
+  function Page(): JSX.Element {
+    return (
+      <Show when={useSession().user()} keyed fallback={<SignIn />}>
+        {(user) => <Library user={user} />}
+      </Show>
+    );
+  }
+
+  return (
+    <QueryClientProvider client={client}>
+      <SessionContext.Provider value={session}>
+        <Suspense>
+          <Router base={new URL(base).pathname.replace(/\/$/, "")}>
+            <Route path="/dashboard/images/:cursor?" component={Page} />
+            <Route path="*" component={() => <Navigate href="/dashboard/images" />} />
+          </Router>
+        </Suspense>
+      </SessionContext.Provider>
+    </QueryClientProvider>
+  );
+}

@@ -1,0 +1,437 @@
+import { QueryClient, QueryClientProvider, environmentManager } from "@tanstack/solid-query";
+import { IDBFactory } from "fake-indexeddb";
+import { createComponent, createRoot, createSignal } from "solid-js";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { Api } from "../api/client";
+import { Problem } from "../api/problem";
+import { atOnce, modelApi, type Bring } from "../testing/api";
+import { ModelServer, someImage } from "../testing/server";
+import { createLibrary } from "./create-library";
+import { Device } from "./persist";
+import { HELD } from "./removal";
+import type { LibraryHook } from "./use-library";
+
+environmentManager.setIsServer(() => false);
+
+/** A page that shows a user's library, with a device that others may share. */
+class Page {
+  readonly api: Api;
+  readonly library: LibraryHook;
+  readonly setSignedIn: (yes: boolean) => void;
+  readonly close: () => void;
+
+  constructor(server: ModelServer, { bring = atOnce, user = "alice" } = {} as Options) {
+    this.api = modelApi(server, bring);
+    const [signedIn, setSignedIn] = createSignal(true);
+    this.setSignedIn = setSignedIn;
+    const sources = { user, api: this.api, device: new Device("gallery"), signedIn };
+    let library!: LibraryHook;
+    this.close = createRoot((close) => {
+      createComponent(QueryClientProvider, {
+        client: new QueryClient(),
+        get children() {
+          library = createLibrary(sources);
+          return null;
+        },
+      });
+      return close;
+    });
+    this.library = library;
+  }
+
+  /** What is shown, as cursors, and prompts of what is being saved. */
+  shown(): readonly (number | string)[] {
+    return this.library
+      .images()
+      .map((tile) => (tile.kind === "saved" ? tile.image.cursor : tile.image.prompt));
+  }
+}
+
+interface Options {
+  readonly bring?: Bring;
+  readonly user?: string;
+}
+
+const pages: Page[] = [];
+const events = new EventTarget();
+
+function open(...args: ConstructorParameters<typeof Page>): Page {
+  const page = new Page(...args);
+  pages.push(page);
+  return page;
+}
+
+beforeEach(() => {
+  vi.useFakeTimers({
+    toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "Date"],
+  });
+  vi.stubGlobal("indexedDB", new IDBFactory());
+  vi.stubGlobal("addEventListener", events.addEventListener.bind(events));
+  vi.stubGlobal("removeEventListener", events.removeEventListener.bind(events));
+});
+
+afterEach(() => {
+  for (const page of pages.splice(0)) page.close();
+  vi.unstubAllGlobals();
+  vi.useRealTimers();
+});
+
+/** So many milliseconds pass, and what they bring. */
+async function pass(milliseconds = 10): Promise<void> {
+  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+  await vi.advanceTimersByTimeAsync(milliseconds);
+  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+function serverWith(images: number): ModelServer {
+  const server = new ModelServer();
+  for (let n = 0; n < images; n++) server.save([someImage()]);
+  server.sync();
+  return server;
+}
+
+/** An api whose calls wait, or fail, while the test says so. */
+function line(): { bring: Bring; fail(problem: Error | undefined): void; hold(): () => void } {
+  let fault: Error | undefined;
+  let held: Promise<void> | undefined;
+  return {
+    fail: (problem) => (fault = problem),
+    hold: () => {
+      let release = () => {};
+      held = new Promise((resolve) => (release = resolve));
+      return () => release();
+    },
+    bring: async (answer) => {
+      await held;
+      if (fault) throw fault;
+      return answer();
+    },
+  };
+}
+
+test("a library is loading, and then there: the newest first", async () => {
+  const page = open(serverWith(9));
+  const { library } = page;
+  expect([library.status(), library.stale(), library.count()]).toEqual([
+    "loading",
+    true,
+    undefined,
+  ]);
+  await pass();
+  expect([library.status(), library.stale(), library.count()]).toEqual(["ready", false, 9]);
+  expect([page.shown(), library.loaded(), library.complete()]).toEqual([[9, 8, 7], 3, false]);
+});
+
+test("older images follow when they are wished for, until all are loaded", async () => {
+  const page = open(serverWith(9));
+  await pass();
+  await page.library.loadOlder();
+  expect(page.shown()).toEqual([9, 8, 7, 6, 5, 4, 3]);
+  await page.library.loadOlder();
+  expect([page.library.loaded(), page.library.complete()]).toEqual([9, true]);
+  await page.library.loadOlder();
+  expect(page.library.loaded()).toBe(9);
+});
+
+test("what another page saves and deletes shows within seconds; what stays, stays as it is", async () => {
+  const server = serverWith(9);
+  const page = open(server);
+  await pass();
+  const before = page.library.images();
+  server.save([someImage()]);
+  server.remove(8);
+  await pass(5000);
+  expect([page.shown(), page.library.count()]).toEqual([[10, 9, 7], 9]);
+  expect(page.library.images()[1]).toBe(before[0]);
+});
+
+test("a save shows at once, and its image takes its place", async () => {
+  const net = line();
+  const page = open(serverWith(2), net);
+  await pass();
+  const release = net.hold();
+  const result = page.library.save([someImage()]);
+  expect(page.shown()).toEqual([expect.stringContaining("image"), 2, 1]);
+  expect([page.library.count(), page.library.loaded()]).toEqual([2, 2]);
+  release();
+  await pass();
+  expect([page.shown(), page.library.count()]).toEqual([[3, 2, 1], 3]);
+  expect(await result).toMatchObject({ saved: [{ cursor: 3 }] });
+});
+
+test("a save is shown and counted once it is confirmed, also while the reads do not have it", async () => {
+  const server = serverWith(2);
+  const page = open(server);
+  await pass();
+  vi.spyOn(server, "sync").mockImplementation(() => {});
+  await page.library.save([someImage()]);
+  expect([page.shown(), page.library.count()]).toEqual([[3, 2, 1], 3]);
+  expect(page.library.image(3)).toMatchObject({ cursor: 3 });
+  await pass(5000);
+  expect([page.shown(), page.library.count()]).toEqual([[3, 2, 1], 3]);
+});
+
+test("the last of a batch is the newest, before it is confirmed and after", async () => {
+  const net = line();
+  const page = open(serverWith(0), net);
+  await pass();
+  const release = net.hold();
+  const images = [someImage(), someImage(), someImage()];
+  void page.library.save(images);
+  expect(page.shown()).toEqual(images.map(({ prompt }) => prompt).reverse());
+  release();
+  await pass();
+  expect(page.shown()).toEqual([3, 2, 1]);
+});
+
+test("a refused save says why, and stays until it is discarded", async () => {
+  const page = open(serverWith(1));
+  await pass();
+  const result = await page.library.save([{ ...someImage(), prompt: "" }]);
+  expect(result).toMatchObject({ refused: { code: "invalid-image" } });
+  const [tile] = page.library.images();
+  expect(tile).toMatchObject({ kind: "pending", problem: { code: "invalid-image" } });
+  page.library.discard((tile as { id: string }).id);
+  expect(page.shown()).toEqual([1]);
+});
+
+test("a save that is refused no more is sent again when told to", async () => {
+  const net = line();
+  const page = open(serverWith(1), net);
+  await pass();
+  net.fail(new Problem("body-too-large", "Split it."));
+  const result = await page.library.save([someImage()]);
+  net.fail(undefined);
+  page.library.retry((result as { id: string }).id);
+  await pass();
+  expect(page.shown()).toEqual([2, 1]);
+});
+
+test("without a network a save waits, says so, and is sent when there is one again", async () => {
+  const net = line();
+  const page = open(serverWith(1), net);
+  await pass();
+  net.fail(new TypeError("Failed to fetch"));
+  void page.library.save([someImage()]);
+  await pass(1);
+  expect(page.library.images()[0]).toMatchObject({ kind: "pending", delay: { code: "offline" } });
+  net.fail(undefined);
+  events.dispatchEvent(new Event("online"));
+  await pass(1);
+  expect(page.shown()).toEqual([2, 1]);
+});
+
+test("a save that a page did not get through is sent by the next one", async () => {
+  const server = serverWith(1);
+  const net = line();
+  net.fail(new TypeError("Failed to fetch"));
+  const page = open(server, net);
+  void page.library.save([someImage()]);
+  await pass(1);
+  page.close();
+  const next = open(server);
+  await pass();
+  expect(next.shown()).toEqual([2, 1]);
+  expect(server.end).toBe(2);
+});
+
+test("a new sign-in sends what waited for it", async () => {
+  const net = line();
+  const page = open(serverWith(1), net);
+  await pass();
+  net.fail(new Problem("unauthenticated", "Sign in again."));
+  void page.library.save([someImage()]);
+  page.setSignedIn(false);
+  await pass(60_000);
+  net.fail(undefined);
+  page.setSignedIn(true);
+  await pass();
+  expect(page.shown()).toEqual([2, 1]);
+});
+
+test("removing hides at once, can be undone, and is sent when it no longer can", async () => {
+  const server = serverWith(3);
+  const page = open(server);
+  await pass();
+  page.library.remove([3, 1]);
+  expect([page.shown(), page.library.count(), page.library.loaded()]).toEqual([[2], 1, 1]);
+  expect(page.library.removal()).toMatchObject({ cursors: [3, 1] });
+  page.library.undoRemoval();
+  expect([page.shown(), page.library.count()]).toEqual([[3, 2, 1], 3]);
+  page.library.remove([3]);
+  await pass(HELD);
+  expect(server.lives(3)).toBe(false);
+  expect([page.shown(), page.library.count(), page.library.removal()]).toEqual([
+    [2, 1],
+    2,
+    undefined,
+  ]);
+});
+
+test("an image that is not loaded is counted out, too, and only once", async () => {
+  const page = open(serverWith(9));
+  await pass();
+  page.library.remove([2]);
+  expect(page.library.count()).toBe(8);
+  await pass(HELD);
+  await pass();
+  expect(page.library.count()).toBe(8);
+  await page.library.loadOlder();
+  await page.library.loadOlder();
+  expect(page.shown()).toEqual([9, 8, 7, 6, 5, 4, 3, 1]);
+});
+
+test("what could not be removed is back, and says why", async () => {
+  const net = line();
+  const page = open(serverWith(2), net);
+  await pass();
+  page.library.remove([2]);
+  net.fail(new Problem("unauthenticated", "Sign in again."));
+  await pass(HELD);
+  expect(page.shown()).toEqual([2, 1]);
+  expect(page.library.notRemoved()).toMatchObject({
+    cursors: [2],
+    problem: { code: "unauthenticated" },
+  });
+});
+
+test.each([
+  ["closes", () => events.dispatchEvent(new Event("pagehide"))],
+  ["shows another user or none", (page: Page) => page.close()],
+])("a page that %s sends what it holds back", async (_, end) => {
+  const server = serverWith(2);
+  const page = open(server);
+  await pass();
+  page.library.remove([2]);
+  end(page);
+  await pass(1);
+  expect(server.lives(2)).toBe(false);
+});
+
+test("an image is found among those loaded, else asked for", async () => {
+  const page = open(serverWith(9));
+  await pass();
+  expect(page.library.image(9)).toMatchObject({ cursor: 9 });
+  expect([page.library.image(2), page.library.missing(2)]).toEqual([undefined, undefined]);
+  await pass();
+  expect(page.library.image(2)).toMatchObject({ cursor: 2 });
+  expect(page.library.image(3)).toBeUndefined();
+});
+
+test("an image that is gone is missing, whoever removes it", async () => {
+  const server = serverWith(9);
+  const page = open(server);
+  await pass();
+  page.library.remove([9]);
+  server.remove(8);
+  await pass(5000);
+  for (const cursor of [9, 8]) {
+    expect(page.library.image(cursor)).toBeUndefined();
+    expect(page.library.missing(cursor)).toMatchObject({ code: "not-found" });
+  }
+});
+
+test("an image that never was is missing, once the server has said so", async () => {
+  const page = open(serverWith(2));
+  await pass();
+  expect(page.library.missing(77)).toBeUndefined();
+  await pass();
+  expect(page.library.missing(77)).toMatchObject({ code: "not-found" });
+});
+
+test("the next page shows what the last one had, before anything is answered", async () => {
+  const server = serverWith(9);
+  open(server);
+  await pass(2000);
+  const net = line();
+  const release = net.hold();
+  server.save([someImage()]);
+  server.sync();
+  const page = open(server, net);
+  await pass();
+  expect([page.shown(), page.library.count(), page.library.stale()]).toEqual([[9, 8, 7], 9, true]);
+  release();
+  await pass();
+  expect([page.shown(), page.library.count(), page.library.stale()]).toEqual([
+    [10, 9, 8, 7],
+    10,
+    false,
+  ]);
+});
+
+test("another user of the same device sees nothing of the first one's", async () => {
+  open(serverWith(9));
+  await pass(2000);
+  const net = line();
+  net.hold();
+  const page = open(serverWith(1), { ...net, user: "bob" });
+  await pass();
+  expect([page.shown(), page.library.status()]).toEqual([[], "loading"]);
+});
+
+test("a server that cannot be reached is a problem; what is known stays, and is called stale", async () => {
+  const net = line();
+  const page = open(serverWith(2), net);
+  await pass();
+  net.fail(new TypeError("Failed to fetch"));
+  await pass(20_000);
+  expect([page.shown(), page.library.status(), page.library.stale()]).toEqual([
+    [2, 1],
+    "ready",
+    true,
+  ]);
+  expect(page.library.problem()).toMatchObject({ code: "offline" });
+  net.fail(undefined);
+  await page.library.refresh();
+  expect([page.library.problem(), page.library.stale()]).toEqual([undefined, false]);
+});
+
+test("a first page that does not come is a failure, until it does", async () => {
+  const net = line();
+  net.fail(new Problem("unauthenticated", "Sign in again."));
+  const page = open(serverWith(2), net);
+  await pass();
+  expect([page.library.status(), page.library.problem()?.code]).toEqual([
+    "failed",
+    "unauthenticated",
+  ]);
+  net.fail(undefined);
+  await page.library.refresh();
+  expect([page.library.status(), page.shown()]).toEqual(["ready", [2, 1]]);
+});
+
+test("older images that do not come are a problem, until they do", async () => {
+  const net = line();
+  const page = open(serverWith(9), net);
+  await pass();
+  net.fail(new Problem("unauthenticated", "Sign in again."));
+  await page.library.loadOlder();
+  expect([page.library.loaded(), page.library.problem()?.code]).toEqual([3, "unauthenticated"]);
+  net.fail(undefined);
+  await page.library.loadOlder();
+  expect([page.library.loaded(), page.library.problem()]).toEqual([7, undefined]);
+});
+
+test("a library that goes back in time, as after a restore, is taken as it is then", async () => {
+  const server = serverWith(9);
+  const page = open(server);
+  await pass();
+  await page.library.save([someImage()]);
+  server.restore(4);
+  await pass(5000);
+  await pass();
+  expect([page.shown(), page.library.count()]).toEqual([[4, 3, 2], 4]);
+});
+
+test("two pages of one user come to the same", async () => {
+  const server = serverWith(3);
+  const [one, other] = [open(server), open(server)];
+  await pass();
+  void one.library.save([someImage()]);
+  other.library.remove([2]);
+  void other.library.save([someImage(), someImage()]);
+  await pass(HELD);
+  await pass(5000);
+  expect(one.shown()).toEqual(other.shown());
+  expect(one.shown()).toEqual(server.liveAt(server.end).map(({ cursor }) => cursor));
+});

@@ -1,0 +1,212 @@
+/** Composes one user's library from the query cache, the outbox, the removals and the device. */
+
+import { useQueryClient, type QueryClient } from "@tanstack/solid-query";
+import { createEffect, createMemo, createSignal, on, onCleanup, type Accessor } from "solid-js";
+import type { Api } from "../api/client";
+import { Problem } from "../api/problem";
+import { find, isCounted, isVoid, type Image, type Library } from "./library";
+import { createQuery } from "./observe";
+import { Outbox, type Entry } from "./outbox";
+import type { Device } from "./persist";
+import { catchUp, follow, imageQuery, libraryQuery, loadOlder } from "./queries";
+import { Removals, type Removing } from "./removal";
+import { saveOf, savedTile, tilesOf, type Tile } from "./tile";
+import type { LibraryHook } from "./use-library";
+
+/** Milliseconds in which changes are gathered before they are kept on the device. */
+const KEEP_AFTER = 1000;
+
+const NOT_FOUND = new Problem("not-found", "There is no such image, or it was deleted.");
+
+export interface Sources {
+  readonly user: string;
+  readonly api: Api;
+  readonly device: Device;
+  /** Whether the server may be asked: false while a new sign-in is needed. */
+  readonly signedIn: Accessor<boolean>;
+}
+
+/** For as long as the computation lives that owns it. */
+export function createLibrary({ user, api, device, signedIn }: Sources): LibraryHook {
+  const client = useQueryClient();
+  const [outbox, entries] = createOutbox(user, api, device, client);
+  const [removals, removing] = createRemovals(user, api, client);
+  const older = createOlder(user, api, client);
+  const single = createSingle(user, api);
+  const query = createQuery(() =>
+    libraryQuery(user, { api, kept: () => device.library(user), saved: () => lastOf(entries()) }),
+  );
+  const library = createMemo(() => query().data);
+
+  const hidden = createMemo(
+    () => new Set([...(removing().held?.cursors ?? []), ...removing().going]),
+  );
+  const isShown = (tile: Tile) => tile.kind === "pending" || !hidden().has(tile.image.cursor);
+  /** What the library does not have yet. */
+  const onTop = createMemo(() => {
+    const cursor = library()?.cursor ?? 0;
+    const tiles = entries().toReversed().flatMap(tilesOf).filter(isShown);
+    return tiles.filter((tile) => tile.kind === "pending" || tile.image.cursor > cursor);
+  });
+  const images = createMemo(() => {
+    const tiles = (library()?.images ?? []).map(savedTile);
+    return [...onTop(), ...(hidden().size ? tiles.filter(isShown) : tiles)];
+  });
+  const loaded = createMemo(() => images().filter(isSaved).length);
+  const count = createMemo(() => {
+    const there = library();
+    if (!there) return undefined;
+    const leaving = [...hidden()].filter((cursor) => isCounted(there, cursor));
+    return there.count + onTop().filter(isSaved).length - leaving.length;
+  });
+
+  function known(cursor: number): Image | undefined {
+    const there = library();
+    const fresh = onTop()
+      .filter(isSaved)
+      .find(({ image }) => image.cursor === cursor);
+    return fresh?.image ?? (there && find(there, cursor));
+  }
+
+  function isGone(cursor: number): boolean {
+    const there = library();
+    return hidden().has(cursor) || (there !== undefined && isVoid(there, cursor));
+  }
+
+  createEffect(on(library, (now, before) => now && settle(outbox, removals, now, before)));
+  createEffect(() => signedIn() && outbox.wake());
+  keep(library, (now) => void device.keepLibrary(user, now));
+  listen("online", () => outbox.wake());
+  listen("pagehide", () => removals.close());
+
+  return {
+    images,
+    count,
+    loaded,
+    complete: () => library()?.next === null,
+    status: () => (library() ? "ready" : query().isError ? "failed" : "loading"),
+    problem: () => query().error ?? older.problem(),
+    stale: () => query().dataUpdatedAt === 0 || query().failureCount > 0 || query().isPaused,
+    loadOlder: older.load,
+    refresh: () => catchUp(client, user),
+    image: (cursor) => (isGone(cursor) ? undefined : (known(cursor) ?? single.image(cursor))),
+    missing: (cursor) =>
+      isGone(cursor) ? NOT_FOUND : known(cursor) ? undefined : single.problem(cursor),
+    save: (some) => outbox.add(some),
+    discard: (id) => void outbox.discard(saveOf(id)),
+    retry: (id) => outbox.retry(saveOf(id)),
+    remove: (cursors) => removals.remove(cursors),
+    undoRemoval: () => removals.undo(),
+    removal: () => removing().held,
+    notRemoved: () => removing().failed,
+  };
+}
+
+function createOutbox(user: string, api: Api, device: Device, client: QueryClient) {
+  const [entries, changed] = createSignal<readonly Entry[]>([]);
+  const outbox = new Outbox({
+    kept: device.saves(user),
+    send: async (save) => {
+      const images = await api.save(save.images, save.key);
+      void follow(client, user, api);
+      return images;
+    },
+    changed,
+    now: Date.now,
+    later,
+  });
+  onCleanup(() => outbox.stop());
+  void outbox.restore();
+  return [outbox, entries] as const;
+}
+
+function createRemovals(user: string, api: Api, client: QueryClient) {
+  const [removing, changed] = createSignal<Removing>({ going: [] });
+  const removals = new Removals({
+    send: (cursor) => api.remove(cursor),
+    sent: () => void catchUp(client, user),
+    changed,
+    now: Date.now,
+    later,
+  });
+  onCleanup(() => removals.close());
+  return [removals, removing] as const;
+}
+
+/** Older pages: one at a time, and what went wrong with the last. */
+function createOlder(user: string, api: Api, client: QueryClient) {
+  const [problem, setProblem] = createSignal<Problem>();
+
+  async function load(): Promise<void> {
+    await loadOlder(client, user, api).then(() => setProblem(undefined), setProblem);
+  }
+
+  return { load, problem };
+}
+
+/** The image that was asked for last and is not loaded. */
+function createSingle(user: string, api: Api) {
+  const [wanted, want] = createSignal(0);
+  const query = createQuery(() => ({ ...imageQuery(user, wanted(), api), enabled: wanted() > 0 }));
+
+  /** Called while something is computed, and so asks a moment later. */
+  function isAbout(cursor: number): boolean {
+    queueMicrotask(() => want(cursor));
+    return wanted() === cursor;
+  }
+
+  return {
+    image: (cursor: number) => (isAbout(cursor) ? query().data : undefined),
+    problem: (cursor: number) => (isAbout(cursor) && inOurWords(query().error)) || undefined,
+  };
+}
+
+/** What the server says of a missing image is meant for programmers. */
+function inOurWords(problem: Problem | null): Problem | null {
+  return problem?.code === "not-found" ? NOT_FOUND : problem;
+}
+
+/** Drops what the library itself shows now; all, if it was started over and goes back in time. */
+function settle(outbox: Outbox, removals: Removals, now: Library, before?: Library): void {
+  const isOlder = before !== undefined && now.cursor < before.cursor;
+  outbox.reached(isOlder ? Infinity : now.cursor);
+  removals.reached((cursor) => isOlder || isVoid(now, cursor));
+}
+
+/** Keeps the newest value, a moment after it has changed. */
+function keep(library: Accessor<Library | undefined>, put: (library: Library) => void): void {
+  let waiting = false;
+  let giveUp = () => {};
+
+  function write(): void {
+    waiting = false;
+    const now = library();
+    if (now) put(now);
+  }
+
+  createEffect(() => {
+    if (!library() || waiting) return;
+    waiting = true;
+    giveUp = later(write, KEEP_AFTER);
+  });
+  onCleanup(() => giveUp());
+}
+
+function listen(event: "online" | "pagehide", listener: () => void): void {
+  addEventListener(event, listener);
+  onCleanup(() => removeEventListener(event, listener));
+}
+
+function later(back: () => void, milliseconds: number): () => void {
+  const timer = setTimeout(back, milliseconds);
+  return () => clearTimeout(timer);
+}
+
+function lastOf(entries: readonly Entry[]): number {
+  const saved = entries.flatMap((entry) => (entry.state === "saved" ? entry.images : []));
+  return Math.max(0, ...saved.map(({ cursor }) => cursor));
+}
+
+function isSaved(tile: Tile): tile is Extract<Tile, { kind: "saved" }> {
+  return tile.kind === "saved";
+}

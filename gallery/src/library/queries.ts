@@ -1,0 +1,176 @@
+/**
+ * The library in the query cache: one entry ['images', user] with one `Library`. Fetching it means
+ * catching up by the feed, so an invalidation costs one small read and no page is ever read again.
+ */
+
+import type { QueryClient } from "@tanstack/solid-query";
+import type { Api, Changes, FirstPage, Image } from "../api/client";
+import { backoff, isTransient, type Problem } from "../api/problem";
+import { fromFirstPage, withChanges, withOlderPage, type Library } from "./library";
+import type { Options } from "./observe";
+
+/** Milliseconds between two looks for changes, while the page is seen. */
+const POLL = 5000;
+
+/** The same when the last look failed. */
+const POLL_IN_TROUBLE = 15_000;
+
+/** Answers of the feed beyond which a first page is less to read than all that was missed. */
+const MOST_ANSWERS = 10;
+
+/** Calls of sync before a save that the reads do not show yet is a problem. */
+const MOST_SYNCS = 3;
+
+type LibraryKey = readonly ["images", user: string];
+type ImageKey = readonly ["image", user: string, cursor: number];
+
+export function libraryKey(user: string): LibraryKey {
+  return ["images", user];
+}
+
+declare module "@tanstack/solid-query" {
+  interface Register {
+    defaultError: Problem;
+  }
+}
+
+/** Trouble that passes is waited out, three times. */
+const patience = {
+  retry: (failures: number, problem: Problem) => failures < 3 && isTransient(problem),
+  retryDelay: (failures: number, problem: Problem) => backoff(problem, failures + 1),
+};
+
+export interface Sources {
+  readonly api: Api;
+  /** The library as this device kept it. */
+  kept(): Promise<Library | undefined>;
+  /** The highest cursor that a save was answered with: a first page must reach it. */
+  saved(): number;
+}
+
+export function libraryQuery(user: string, sources: Sources): Options<Library, LibraryKey> {
+  return {
+    queryKey: libraryKey(user),
+    queryFn: async ({ client, signal }): Promise<Library> => {
+      await showKept(client, user, sources);
+      const newest = await caughtUp(client, user, sources.api, signal);
+      return newest ?? startedOver(client, user, sources, signal);
+    },
+    ...patience,
+    structuralSharing: false, // values are replaced, never compared image by image
+    staleTime: 0,
+    gcTime: Infinity,
+    networkMode: "offlineFirst",
+    refetchOnWindowFocus: "always",
+    refetchOnReconnect: "always",
+    refetchInterval: ({ state }) => (state.error ? POLL_IN_TROUBLE : POLL),
+  };
+}
+
+/** One image, for who comes by its URL and has not loaded it. */
+export function imageQuery(user: string, cursor: number, api: Api): Options<Image, ImageKey> {
+  return {
+    queryKey: ["image", user, cursor],
+    queryFn: () => api.image(cursor),
+    ...patience,
+    staleTime: Infinity,
+    networkMode: "offlineFirst",
+  };
+}
+
+/** Reads the next older page. A poll that goes on meanwhile loses nothing by it, nor does this. */
+export async function loadOlder(client: QueryClient, user: string, api: Api): Promise<void> {
+  const before = newest(client, user)?.next;
+  if (!before) return;
+  const page = await client.fetchQuery({
+    queryKey: olderKey(user, before),
+    queryFn: () => api.olderPage(before),
+    ...patience,
+    gcTime: 0,
+  });
+  change(client, user, (library) => withOlderPage(library, before, page));
+}
+
+/** After a save: sync, so that the reads have it; then catch up by them. */
+export async function follow(client: QueryClient, user: string, api: Api): Promise<void> {
+  await api.sync().catch(() => {}); // if it fails: the server follows by itself, a little later
+  await catchUp(client, user);
+}
+
+/** Looks for changes now. */
+export function catchUp(client: QueryClient, user: string): Promise<void> {
+  return client.invalidateQueries({ queryKey: libraryKey(user) });
+}
+
+const olderKey = (user: string, before?: number) =>
+  before === undefined ? (["older", user] as const) : (["older", user, before] as const);
+
+function newest(client: QueryClient, user: string): Library | undefined {
+  return client.getQueryData<Library>(libraryKey(user));
+}
+
+/** Changes the newest library there is, and leaves open whether it is up to date. */
+function change(client: QueryClient, user: string, how: (library: Library) => Library): void {
+  const updatedAt = client.getQueryState(libraryKey(user))?.dataUpdatedAt ?? 0;
+  client.setQueryData<Library>(libraryKey(user), (now) => now && how(now), { updatedAt });
+}
+
+/** Puts what the device kept into an empty cache, `updatedAt` 0: not known to be up to date. */
+async function showKept(client: QueryClient, user: string, { kept }: Sources): Promise<void> {
+  if (newest(client, user)) return;
+  const library = await kept();
+  if (!newest(client, user)) client.setQueryData(libraryKey(user), library, { updatedAt: 0 });
+}
+
+/**
+ * The library with all that the feed has; undefined if it must be started over. Each answer is folded
+ * into the newest library there is, since older pages may have been loaded meanwhile.
+ */
+async function caughtUp(
+  client: QueryClient,
+  user: string,
+  api: Api,
+  signal: AbortSignal,
+): Promise<Library | undefined> {
+  for (let answers = 0; answers < MOST_ANSWERS; answers++) {
+    const after = newest(client, user)?.cursor;
+    const feed = after === undefined ? undefined : await changes(api, after, signal);
+    signal.throwIfAborted();
+    if (after === undefined || !feed) return undefined;
+    change(client, user, (library) => withChanges(library, after, feed));
+    if (feed.upToDate) return newest(client, user);
+  }
+  return undefined;
+}
+
+/** Undefined if the cursor lies beyond the library's end, as after a restore. */
+function changes(api: Api, after: number, signal: AbortSignal): Promise<Changes | undefined> {
+  return api.changes(after, signal).catch((problem: Problem) => {
+    if (problem.code !== "resync-required") throw problem;
+    return undefined;
+  });
+}
+
+/** From the first page. Older pages that are on their way belong to what is forgotten now. */
+async function startedOver(
+  client: QueryClient,
+  user: string,
+  { api, saved }: Sources,
+  signal: AbortSignal,
+): Promise<Library> {
+  const page = await firstPage(api, saved(), signal);
+  signal.throwIfAborted();
+  await client.cancelQueries({ queryKey: olderKey(user) });
+  return fromFirstPage(page);
+}
+
+async function firstPage(api: Api, atLeast: number, signal: AbortSignal): Promise<FirstPage> {
+  for (let syncs = 0; ; syncs++) {
+    try {
+      return await api.firstPage(atLeast, signal);
+    } catch (problem) {
+      if (syncs === MOST_SYNCS || (problem as Problem).code !== "not-synced-yet") throw problem;
+      await api.sync();
+    }
+  }
+}

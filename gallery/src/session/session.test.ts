@@ -1,0 +1,353 @@
+import { expect, test } from "vitest";
+import { asProblem } from "../api/problem";
+import type { SignIn } from "../settings";
+import { ModelIssuer, SETTINGS } from "../testing/issuer";
+import { Session, type SessionNow } from "./session";
+import { Issuer } from "./sign-in";
+
+const BASE = "http://127.0.0.1:8000/";
+const MINUTE = 60_000;
+
+/** A tab: what it stores, where it is, and where it was sent. */
+class Tab {
+  readonly stored = new Map<string, string>();
+  readonly issuer = new ModelIssuer(() => this.time);
+  readonly forgotten: string[] = [];
+  readonly seen: SessionNow[] = [];
+  time = Date.now();
+  address = `${BASE}dashboard/images/7`;
+  left = "";
+  session!: Session;
+
+  /** The page is loaded, at the address where the tab is. */
+  async load(settings: SignIn | null = SETTINGS): Promise<Session> {
+    this.seen.length = 0;
+    this.session = new Session({
+      settings,
+      base: BASE,
+      storage: this.#storage(),
+      issuer: async () => new Issuer(settings!, BASE, () => this.time, this.issuer.token),
+      here: () => this.address,
+      rewrite: (address) => (this.address = address),
+      leave: (address) => (this.left = address),
+      changed: (now) => this.seen.push(now),
+      now: () => this.time,
+      forget: async ({ id }) => void this.forgotten.push(id),
+    });
+    await this.session.start();
+    return this.session;
+  }
+
+  /** From the sign-in button through the issuer's page back to the gallery. */
+  async signIn(settings: SignIn | null = SETTINGS): Promise<Session> {
+    await (await this.load(settings)).signIn();
+    this.address = this.issuer.authorize(this.left);
+    return this.load(settings);
+  }
+
+  get now(): SessionNow {
+    return this.seen.at(-1)!;
+  }
+
+  #storage(): Storage {
+    const { stored } = this;
+    return {
+      getItem: (name: string) => stored.get(name) ?? null,
+      setItem: (name: string, text: string) => void stored.set(name, text),
+      removeItem: (name: string) => void stored.delete(name),
+    } as unknown as Storage;
+  }
+}
+
+async function codeOf(token: Promise<string>): Promise<string> {
+  return token.then(
+    () => "a token",
+    (error: unknown) => asProblem(error).code,
+  );
+}
+
+test("a new tab is signed out, and has no token", async () => {
+  const tab = new Tab();
+  const session = await tab.load();
+  expect(tab.seen).toEqual([{ state: "signed-out" }]);
+  expect(await codeOf(session.current())).toBe("unauthenticated");
+});
+
+test("signing in asks for a code with PKCE, state and nonce", async () => {
+  const tab = new Tab();
+  await (await tab.load()).signIn();
+  const url = new URL(tab.left);
+  const asked = Object.fromEntries(url.searchParams);
+  expect(url.origin + url.pathname).toBe(`${BASE}development/authorize`);
+  expect(asked).toMatchObject({
+    response_type: "code",
+    client_id: "gallery",
+    redirect_uri: `${BASE}signed-in`,
+    scope: "openid",
+    code_challenge_method: "S256",
+  });
+  for (const name of ["state", "nonce", "code_challenge"]) {
+    expect(asked[name]).toMatch(/^[\w-]{43}$/);
+  }
+});
+
+test("afterwards one is signed in, and where one was; the code is in no address", async () => {
+  const tab = new Tab();
+  const session = await tab.signIn();
+  expect(tab.seen).toEqual([
+    { state: "signing-in" },
+    { state: "signed-in", user: { id: "alice", name: "alice" } },
+  ]);
+  expect(tab.address).toBe(`${BASE}dashboard/images/7`);
+  expect(await session.current()).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+$/);
+});
+
+test("the code leaves the address before anything is waited for", async () => {
+  const tab = new Tab();
+  await (await tab.load()).signIn();
+  tab.address = tab.issuer.authorize(tab.left);
+  const loading = tab.load();
+  expect(tab.address).not.toContain("a-code");
+  await loading;
+});
+
+test("the access token is used where the stage says so, as long as it is good", async () => {
+  const tab = new Tab();
+  const session = await tab.signIn({ ...SETTINGS, token: "access" });
+  expect(await session.current()).toBe("access token 1");
+  tab.time += 11 * MINUTE;
+  expect(await codeOf(session.current())).toBe("unauthenticated");
+});
+
+test("a reload goes on signed in", async () => {
+  const tab = new Tab();
+  const token = await (await tab.signIn()).current();
+  const session = await tab.load();
+  expect(tab.seen).toEqual([{ state: "signed-in", user: { id: "alice", name: "alice" } }]);
+  expect(await session.current()).toBe(token);
+});
+
+test("what a tab stores of another issuer is nothing to this one", async () => {
+  const tab = new Tab();
+  await tab.signIn();
+  await tab.load({ ...SETTINGS, issuer: "https://another.example" });
+  expect(tab.seen).toEqual([{ state: "signed-out" }]);
+});
+
+test("people are shown by the name that the issuer has for them", async () => {
+  const tab = new Tab();
+  tab.issuer.says = { name: "Alice Liddell" };
+  await tab.signIn();
+  expect(tab.now.user).toEqual({ id: "alice", name: "Alice Liddell" });
+});
+
+test.each([
+  ["another sign-in's token", { nonce: "another" }],
+  ["another issuer's token", { issuer: "https://another.example" }],
+  ["no ID token", { withoutIdToken: true }],
+])("%s signs nobody in", async (_, says) => {
+  const tab = new Tab();
+  tab.issuer.says = says;
+  await tab.signIn();
+  expect(tab.now).toEqual({
+    state: "signed-out",
+    trouble: "Signing in did not succeed. Try again.",
+  });
+  expect(tab.address).toBe(`${BASE}dashboard/images/7`);
+});
+
+test("an answer with another state signs nobody in: its code is not even redeemed", async () => {
+  const tab = new Tab();
+  await (await tab.load()).signIn();
+  tab.address = tab.issuer.authorize(tab.left).replace(/state=.*/, "state=another");
+  await tab.load();
+  expect(tab.now.state).toBe("signed-out");
+  expect(tab.issuer.asked).toEqual([]);
+});
+
+test("an answer that this tab did not ask for signs nobody in", async () => {
+  const [tab, victim] = [new Tab(), new Tab()];
+  await (await tab.load()).signIn();
+  victim.address = tab.issuer.authorize(tab.left);
+  await victim.load();
+  expect(victim.now).toEqual({
+    state: "signed-out",
+    trouble: "This sign-in was begun elsewhere. Sign in here again.",
+  });
+  expect(victim.address).toBe(`${BASE}dashboard/images`);
+  expect(tab.issuer.asked).toEqual([]);
+});
+
+test("an answer is taken once: going back to its address does nothing", async () => {
+  const tab = new Tab();
+  await (await tab.load()).signIn();
+  const answer = tab.issuer.authorize(tab.left);
+  for (const _ of ["first", "again"]) {
+    tab.address = answer;
+    await tab.load();
+  }
+  expect(tab.issuer.asked).toHaveLength(1);
+  expect(tab.now.state).toBe("signed-in");
+});
+
+test("who cancels at the issuer is told so", async () => {
+  const tab = new Tab();
+  await (await tab.load()).signIn();
+  const state = new URL(tab.left).searchParams.get("state");
+  tab.address = `${BASE}signed-in?error=access_denied&state=${state}`;
+  await tab.load();
+  expect(tab.now.trouble).toBe("Signing in was cancelled.");
+});
+
+test("a code that the issuer refuses says so", async () => {
+  const tab = new Tab();
+  tab.issuer.refusal = "invalid_grant";
+  await tab.signIn();
+  expect(tab.now.trouble).toBe("Signing in did not succeed (invalid_grant). Try again.");
+});
+
+test("a stage without sign-in says so", async () => {
+  const tab = new Tab();
+  await (await tab.load(null)).signIn();
+  expect(tab.now.trouble).toBe("Signing in is not set up at this stage.");
+});
+
+test("who has expired is still known, also after a reload, and signs in again as oneself", async () => {
+  const tab = new Tab();
+  const session = await tab.signIn();
+  tab.time += 61 * MINUTE;
+  expect(await codeOf(session.current())).toBe("unauthenticated");
+  expect(tab.now).toEqual({ state: "expired", user: { id: "alice", name: "alice" } });
+  await tab.load();
+  expect(tab.now.state).toBe("expired");
+  await tab.signIn();
+  expect(tab.now.state).toBe("signed-in");
+});
+
+test("while another signs in, the one before is not seen", async () => {
+  const tab = new Tab();
+  await tab.signIn();
+  tab.issuer.says = { sub: "bob" };
+  await tab.session.signIn();
+  tab.address = tab.issuer.authorize(tab.left);
+  await tab.load();
+  expect(tab.seen.map(({ user }) => user?.id)).toEqual([undefined, "bob"]);
+});
+
+test("a token is renewed before it expires, once for all who ask", async () => {
+  const tab = new Tab();
+  tab.issuer.says = { refresh: "a refresh token" };
+  const session = await tab.signIn({ ...SETTINGS, token: "access" });
+  tab.time += 10 * MINUTE - 20_000;
+  const tokens = await Promise.all([session.current(), session.current()]);
+  expect(tokens).toEqual(["access token 2", "access token 2"]);
+  expect(tab.issuer.asked[1]).toMatchObject({
+    grant_type: "refresh_token",
+    refresh_token: "a refresh token",
+  });
+});
+
+test("a token that the server refuses is renewed, unless it has been already", async () => {
+  const tab = new Tab();
+  tab.issuer.says = { refresh: "a refresh token" };
+  const session = await tab.signIn({ ...SETTINGS, token: "access" });
+  expect(await session.renewed("access token 1")).toBe("access token 2");
+  expect(await session.renewed("access token 1")).toBe("access token 2");
+});
+
+test("an old refresh token is kept where the issuer gives no new one", async () => {
+  const tab = new Tab();
+  tab.issuer.says = { refresh: "a refresh token" };
+  const session = await tab.signIn({ ...SETTINGS, token: "access" });
+  tab.issuer.says = {};
+  await session.renewed("access token 1");
+  await session.renewed("access token 2");
+  expect(tab.issuer.asked[2]).toMatchObject({ refresh_token: "a refresh token" });
+});
+
+test("no network is no reason to be signed out", async () => {
+  const tab = new Tab();
+  tab.issuer.says = { refresh: "a refresh token" };
+  const session = await tab.signIn();
+  tab.issuer.offline = true;
+  tab.time += 61 * MINUTE;
+  expect(await codeOf(session.current())).toBe("offline");
+  tab.issuer.offline = false;
+  expect(await codeOf(session.current())).toBe("a token");
+  expect(tab.now.state).toBe("signed-in");
+});
+
+test.each([
+  ["refuses", { refusal: "invalid_grant" }],
+  ["names another user", { says: { sub: "bob" } }],
+])("an issuer that %s ends the session", async (_, change) => {
+  const tab = new Tab();
+  tab.issuer.says = { refresh: "a refresh token" };
+  const session = await tab.signIn();
+  Object.assign(tab.issuer, change);
+  tab.time += 61 * MINUTE;
+  expect(await codeOf(session.current())).toBe("unauthenticated");
+  expect(tab.now).toMatchObject({ state: "expired", user: { id: "alice" } });
+});
+
+test("signing out forgets the user on this device, and stores nothing", async () => {
+  const tab = new Tab();
+  const session = await tab.signIn();
+  await session.signOut();
+  expect(tab.now).toEqual({ state: "signed-out" });
+  expect(tab.forgotten).toEqual(["alice"]);
+  expect([...tab.stored.keys()]).toEqual([]);
+  expect(await codeOf(session.current())).toBe("unauthenticated");
+});
+
+test("signing out ends the issuer's session too, where it can; no token is in the address", async () => {
+  const tab = new Tab();
+  const end = "https://issuer.example/logout";
+  const session = await tab.signIn({ ...SETTINGS, endSessionEndpoint: end });
+  await session.signOut();
+  const url = new URL(tab.left);
+  expect(url.origin + url.pathname).toBe(end);
+  expect(Object.fromEntries(url.searchParams)).toEqual({
+    client_id: "gallery",
+    post_logout_redirect_uri: BASE,
+    logout_uri: BASE,
+  });
+});
+
+test("what hears of the end of the session can still send under its token", async () => {
+  const tab = new Tab();
+  const session = await tab.signIn();
+  let last: Promise<string> | undefined;
+  tab.seen.push = (now) => {
+    if (now.state === "signed-out") last = session.current();
+    return 0;
+  };
+  await session.signOut();
+  expect(await codeOf(last!)).toBe("a token");
+});
+
+test("another tab's end of the session ends it here, if it is the same user's", async () => {
+  const tab = new Tab();
+  const session = await tab.signIn();
+  session.end("bob");
+  expect(tab.now.state).toBe("signed-in");
+  session.end("alice");
+  expect(tab.now.state).toBe("signed-out");
+});
+
+test("a plain http issuer is spoken to on this machine alone", async () => {
+  const tab = new Tab();
+  await tab.signIn({ ...SETTINGS, tokenEndpoint: "http://issuer.example/token" });
+  expect(tab.now.state).toBe("signed-out");
+  expect(tab.issuer.asked).toEqual([]);
+});
+
+test("a tab that may store nothing is signed in until it is left", async () => {
+  const tab = new Tab();
+  tab.stored.set = () => {
+    throw new DOMException("Full.", "QuotaExceededError");
+  };
+  const session = await tab.load();
+  await session.signIn();
+  expect(tab.left).toContain("development/authorize");
+});

@@ -1,0 +1,75 @@
+/** Who is signed in, for the views. */
+
+import { createContext, createMemo, createSignal, useContext, type Accessor } from "solid-js";
+import type { Tokens } from "../api/client";
+import type { SignIn } from "../settings";
+import { Session, type SessionNow, type SessionState } from "./session";
+import type { User } from "./tokens";
+
+export type { SessionState } from "./session";
+export type { User } from "./tokens";
+
+export interface SessionHook {
+  /** The same object as long as it is the same user. */
+  readonly user: Accessor<User | undefined>;
+  readonly state: Accessor<SessionState>;
+  /** Why the last sign-in failed, in words to be shown. */
+  readonly trouble: Accessor<string | undefined>;
+  /** Leaves for the issuer's page; afterwards one is back where one was. */
+  signIn(): Promise<void>;
+  /** Forgets the user, and all that is kept of the library on this device. */
+  signOut(): Promise<void>;
+}
+
+export const SessionContext = createContext<SessionHook>();
+
+export function useSession(): SessionHook {
+  return useContext(SessionContext)!;
+}
+
+/** This tab's session, going on where the tab was. `forget` forgets a user's data on this device. */
+export function startSession(
+  settings: SignIn | null,
+  base: string,
+  forget: (user: string) => Promise<void>,
+): SessionHook & { readonly tokens: Tokens } {
+  const [now, changed] = createSignal<SessionNow>({ state: "signed-out" });
+  const others = new BroadcastChannel(`image-storage ${base}`);
+  const session = new Session({
+    settings,
+    base,
+    storage: tabStorage(),
+    issuer: async () => new (await import("./sign-in")).Issuer(settings!, base),
+    here: () => location.href,
+    rewrite: (address) => history.replaceState(null, "", address),
+    leave: (address) => location.assign(address),
+    changed,
+    now: Date.now,
+    forget: async ({ id }) => {
+      others.postMessage(id);
+      await forget(id);
+    },
+  });
+  others.onmessage = ({ data }: MessageEvent<string>) => session.end(data);
+  void session.start();
+  const user = createMemo(() => now().user, undefined, {
+    equals: (one, two) => one?.id === two?.id,
+  });
+  return {
+    user,
+    state: () => now().state,
+    trouble: () => now().trouble,
+    signIn: () => session.signIn(),
+    signOut: () => session.signOut(),
+    tokens: session,
+  };
+}
+
+/** Undefined where the browser forbids it. */
+function tabStorage(): Storage | undefined {
+  try {
+    return sessionStorage;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,156 @@
+/** The server as a model: one user's log, read from a copy that may lag (see the design's "Reads"). */
+
+import type { Changes, FirstPage, Image, NewImage, Page } from "../api/client";
+import { Problem } from "../api/problem";
+
+type Change = Changes["changes"][number];
+type Entry =
+  | { readonly kind: "image"; readonly image: Image }
+  | { readonly kind: "deletion"; readonly deletes: number };
+
+export class ModelServer {
+  #log: Entry[] = [];
+  /** How far the copy that is read has followed the log. */
+  #tail = 0;
+  /** Cursors whose images reads do not show any more: stubs. */
+  #stubs = new Set<number>();
+  readonly #keys = new Map<string, readonly Image[]>();
+
+  wasRestored = false;
+
+  // Writing
+
+  /** Under a key that is known, nothing is done and the first answer is given again. */
+  save(images: readonly NewImage[], key: string = crypto.randomUUID()): readonly Image[] {
+    const known = this.#keys.get(key);
+    if (known) return known;
+    if (images.some(({ prompt }) => !prompt)) throw new Problem("invalid-image", "No prompt.");
+    const saved = images.map((image) => this.#append(image));
+    this.#keys.set(key, saved);
+    return saved;
+  }
+
+  /** A day has passed. */
+  forgetKeys(): void {
+    this.#keys.clear();
+  }
+
+  #append({ seed, ...image }: NewImage): Image {
+    const cursor = this.#log.length + 1;
+    const named = seed === undefined ? image : { ...image, seed: String(seed) };
+    const saved = { ...named, cursor, createdAt: new Date(cursor * 1000).toISOString() };
+    this.#log.push({ kind: "image", image: saved });
+    return saved;
+  }
+
+  /** Done only when no read shows it any more. */
+  remove(cursor: number): void {
+    this.decide(cursor);
+    this.sync();
+  }
+
+  /** Deleted in the log; the reads do not know of it yet. Once is enough. */
+  decide(cursor: number): void {
+    if (this.#log[cursor - 1]?.kind !== "image") throw new Problem("not-found", "No such image.");
+    if (!this.#isDeleted(cursor)) this.#log.push({ kind: "deletion", deletes: cursor });
+  }
+
+  /** First stubs, then entries: between the two, reads lack an image whose deletion they do not have. */
+  strip(): void {
+    for (const entry of this.#log.slice(this.#tail)) {
+      if (entry.kind === "deletion") this.#stubs.add(entry.deletes);
+    }
+  }
+
+  sync(): void {
+    this.strip();
+    this.#tail = this.#log.length;
+  }
+
+  /** From a backup: all after a cursor never was. */
+  restore(cursor: number): void {
+    this.wasRestored = true;
+    this.#log = this.#log.slice(0, cursor);
+    this.#tail = Math.min(this.#tail, cursor);
+    this.#stubs = new Set([...this.#stubs].filter((stub) => this.#isDeleted(stub)));
+  }
+
+  // Reading
+
+  firstPage(limit: number, atLeast = 0): FirstPage {
+    if (this.#tail < atLeast) throw new Problem("not-synced-yet", "Sync.");
+    const { images, next } = this.#down(this.#tail, limit);
+    return { images, next, cursor: this.#tail, count: this.countAt(this.#tail) };
+  }
+
+  olderPage(before: number, limit: number): Page {
+    if (before - 1 > this.#tail) throw new Problem("resync-required", "Start over.");
+    return this.#down(before - 1, limit);
+  }
+
+  #down(from: number, limit: number): { images: Image[]; next: number | null } {
+    const lowest = Math.max(from - limit, 0);
+    const rows = this.#log.slice(lowest, from).reverse();
+    const images = rows.flatMap((row) => (row.kind === "image" ? [row.image] : []));
+    const shown = images.filter(({ cursor }) => !this.#stubs.has(cursor));
+    return { images: shown, next: lowest === 0 ? null : lowest + 1 };
+  }
+
+  changes(after: number, limit: number): Changes {
+    if (after > this.#tail) throw new Problem("resync-required", "Start over.");
+    const cursor = Math.min(after + limit, this.#tail);
+    const changes = this.#log
+      .slice(after, cursor)
+      .flatMap((entry, place): Change | [] => this.#change(entry, after + place + 1));
+    return { changes, cursor, upToDate: cursor === this.#tail };
+  }
+
+  #change(entry: Entry, cursor: number): Change | [] {
+    if (entry.kind === "deletion") return { cursor, deleted: entry.deletes };
+    return this.#stubs.has(cursor) ? [] : { cursor, image: entry.image };
+  }
+
+  image(cursor: number): Image {
+    const entry = cursor <= this.#tail ? this.#log[cursor - 1] : undefined;
+    if (entry?.kind === "image" && !this.#stubs.has(cursor)) return entry.image;
+    throw new Problem("not-found", "No such image.");
+  }
+
+  // What is true, for comparison
+
+  get end(): number {
+    return this.#log.length;
+  }
+
+  /** All images that were ever saved and not lost to a restore, oldest first. */
+  everSaved(): readonly Image[] {
+    return this.#log.flatMap((entry) => (entry.kind === "image" ? [entry.image] : []));
+  }
+
+  /** Images that live at a cursor, newest first. */
+  liveAt(cursor: number): readonly Image[] {
+    const log = this.#log.slice(0, cursor);
+    const deleted = new Set(log.map((entry) => entry.kind === "deletion" && entry.deletes));
+    const images = log.flatMap((entry) => (entry.kind === "image" ? [entry.image] : []));
+    return images.filter((image) => !deleted.has(image.cursor)).reverse();
+  }
+
+  countAt(cursor: number): number {
+    return this.liveAt(cursor).length;
+  }
+
+  lives(cursor: number): boolean {
+    return this.#log[cursor - 1]?.kind === "image" && !this.#isDeleted(cursor);
+  }
+
+  #isDeleted(cursor: number): boolean {
+    return this.#log.some((entry) => entry.kind === "deletion" && entry.deletes === cursor);
+  }
+}
+
+let made = 0;
+
+export function someImage(): NewImage {
+  made += 1;
+  return { prompt: `image ${made}`, imageUrl: `https://images.example/${made}.png` };
+}

@@ -1,0 +1,168 @@
+import { createEffect, createMemo, createSignal, For, on, Show, type JSX } from "solid-js";
+import { useGallery } from "./gallery";
+import { step, type Direction } from "./steps";
+import { Tile } from "./Tile";
+import { keyOf } from "./tiles";
+import { createWall } from "./wall";
+
+/** How near to the edges of the view a focused tile may come, in pixels: the header is in the way. */
+const EDGE = { top: 72, bottom: 24 };
+
+const ARROWS: readonly string[] = ["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight"];
+
+/** The images, as a masonry in the page's own scroll. */
+export function Grid(): JSX.Element {
+  const gallery = useGallery();
+  const { library, selection, sizes } = gallery;
+  const [list, setList] = createSignal<HTMLElement>();
+  const [focused, setFocused] = createSignal<string>();
+
+  const keys = createMemo(() => gallery.tiles().map(keyOf));
+  const byKey = createMemo(
+    () => new Map(gallery.tiles().map((tile, place) => [keyOf(tile), { tile, place }] as const)),
+  );
+  const wall = createWall({
+    list,
+    keys,
+    ratio: (key) => sizes.ratio(byKey().get(key)!.tile.image) ?? 1,
+    ratiosChanged: sizes.changed,
+    focused,
+  });
+  const rendered = createMemo(() => [...wall.placed().keys()].filter((key) => byKey().has(key)));
+  const reachable = createMemo(() => {
+    const key = focused();
+    return key !== undefined && wall.placed().has(key) ? key : (wall.topmost() ?? rendered()[0]);
+  });
+  const total = () =>
+    gallery.searching() ? (library.complete() ? keys().length : -1) : (library.count() ?? -1);
+
+  const [reached, setReached] = createSignal(0);
+  createEffect(() => {
+    reached();
+    if (!wall.nearEnd() || library.problem() || gallery.searching()) return;
+    void library.loadOlder().then(() => setReached(library.loaded()));
+  });
+
+  createEffect(on(gallery.wanted, (wanted) => wanted && go(wanted.key), { defer: true }));
+
+  /** Focuses a tile, rendered or not, and brings it into view. */
+  function go(key: string): void {
+    const box = wall.box(key);
+    const element = list();
+    if (!box || !element) return;
+    setFocused(key);
+    const top = element.getBoundingClientRect().top + scrollY + box.top;
+    const lowest = top - EDGE.top;
+    const highest = top + box.height + EDGE.bottom - innerHeight;
+    if (scrollY > lowest) scrollTo({ top: lowest, behavior: "instant" });
+    else if (scrollY < highest) scrollTo({ top: Math.min(highest, lowest), behavior: "instant" });
+    focus(key);
+  }
+
+  /** Once it is rendered, which may take until the page has scrolled. */
+  function focus(key: string, tries = 10): void {
+    const tile = list()?.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"] .target`);
+    if (tile) tile.focus({ preventScroll: true });
+    else if (tries) requestAnimationFrame(() => focus(key, tries - 1));
+  }
+
+  function neighbour(key: string, name: string): string | undefined {
+    if (name === "Home") return keys()[0];
+    if (name === "End") return keys().at(-1);
+    const from = wall.box(key);
+    const around = [...wall.around(key)].filter(([other]) => other !== key);
+    if (!from || !ARROWS.includes(name)) return undefined;
+    const found = step(from, around.map(([, box]) => box), name as Direction); // prettier-ignore
+    if (found !== undefined) return around[found]![0];
+    const place = byKey().get(key)!.place;
+    if (name === "ArrowRight") return keys()[place + 1];
+    return name === "ArrowLeft" ? keys()[place - 1] : undefined;
+  }
+
+  function onKeyDown(event: KeyboardEvent): void {
+    const key = keyAt(event);
+    const tile = key === undefined ? undefined : byKey().get(key)?.tile;
+    if (!tile || !isTarget(event) || event.ctrlKey || event.metaKey || event.altKey) return;
+    const cursor = tile.kind === "saved" ? tile.image.cursor : undefined;
+    const next = neighbour(key!, event.key);
+    if (next !== undefined) {
+      if (event.shiftKey) extend(cursor, next);
+      go(next);
+    } else if (event.key === " " && cursor !== undefined) selection.toggle(cursor);
+    else if (event.key === "Delete" && cursor !== undefined) remove(cursor);
+    else return;
+    event.preventDefault();
+  }
+
+  function extend(from: number | undefined, to: string): void {
+    const tile = byKey().get(to)?.tile;
+    if (tile?.kind !== "saved") return;
+    if (from !== undefined && !selection.cursors().size) selection.toggle(from);
+    selection.extend(tile.image.cursor);
+  }
+
+  /** Deletes what is selected, else this image; the focus goes to what comes after it. */
+  function remove(cursor: number): void {
+    const picked = selection.cursors();
+    const gone = picked.size ? picked : new Set([cursor]);
+    const order = gallery.cursors();
+    const place = order.indexOf(cursor);
+    const stays = (other: number) => !gone.has(other);
+    const next = order.slice(place).find(stays) ?? order.slice(0, place).findLast(stays);
+    gallery.remove([...gone]);
+    if (next !== undefined) queueMicrotask(() => go(String(next)));
+  }
+
+  function onClick(event: MouseEvent): void {
+    const tile = byKey().get(keyAt(event) ?? "")?.tile;
+    if (tile?.kind !== "saved" || !isTarget(event) || event.ctrlKey || event.metaKey) return;
+    if (event.shiftKey) selection.extend(tile.image.cursor);
+    else if (selection.active()) selection.toggle(tile.image.cursor);
+    else return;
+    event.preventDefault();
+  }
+
+  return (
+    <ul
+      ref={setList}
+      class="grid"
+      classList={{ selecting: selection.active(), moving: wall.moving() }}
+      aria-label={gallery.searching() ? "Images found" : "Images"}
+      style={{ height: `${wall.height()}px` }}
+      onKeyDown={onKeyDown}
+      onClick={onClick}
+      onFocusIn={(event) => setFocused(keyAt(event))}
+    >
+      <For each={rendered()}>
+        {(key) => (
+          <Show when={byKey().get(key)}>
+            {(found) => (
+              <Show when={wall.placed().get(key)}>
+                {(box) => (
+                  <Tile
+                    tile={found().tile}
+                    box={box()}
+                    position={found().place + 1}
+                    total={total()}
+                    reachable={reachable() === key}
+                  />
+                )}
+              </Show>
+            )}
+          </Show>
+        )}
+      </For>
+    </ul>
+  );
+}
+
+function keyAt(event: Event): string | undefined {
+  return (event.target as Element).closest<HTMLElement>("[data-key]")?.dataset["key"];
+}
+
+/** Whether it happened to the tile itself, not to a control on it. */
+function isTarget(event: Event): boolean {
+  return (
+    (event.target as Element).closest(".target, button, input, label")?.matches(".target") ?? false
+  );
+}

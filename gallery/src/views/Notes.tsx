@@ -1,0 +1,167 @@
+import { createSignal, Match, Show, Switch, type JSX } from "solid-js";
+import { settings } from "../settings";
+import { useSession } from "../session/use-session";
+import { IconButton } from "./Button";
+import { copy } from "./copy";
+import { draftFor } from "./draft";
+import { useGallery } from "./gallery";
+import { Icon } from "./Icon";
+import { images, number } from "./words";
+
+/** What one should know about what is shown below. */
+export function Notes(): JSX.Element {
+  const gallery = useGallery();
+  const { library } = gallery;
+  return (
+    <Switch>
+      <Match when={library.status() !== "ready"}>{null}</Match>
+      <Match when={!gallery.online()}>
+        <p class="note" role="status">
+          <Icon name="offline" />
+          You are offline. This is what was here last; what you save now is sent later.
+        </p>
+      </Match>
+      <Match when={library.problem()}>
+        {(problem) => (
+          <p class="note" role="status">
+            <Icon name="alert" />
+            {problem().detail}
+            <button type="button" class="small" onClick={() => void library.refresh()}>
+              Try again
+            </button>
+          </p>
+        )}
+      </Match>
+    </Switch>
+  );
+}
+
+/** How much was found, and in how much of the library. */
+export function Found(): JSX.Element {
+  const gallery = useGallery();
+  const { library } = gallery;
+  const [loading, setLoading] = createSignal(false);
+
+  async function loadAll(): Promise<void> {
+    setLoading(true);
+    for (let before = -1; loading() && before < library.loaded() && !library.complete();) {
+      before = library.loaded();
+      await library.loadOlder();
+    }
+    setLoading(false);
+  }
+
+  return (
+    <div class="note found">
+      <p role="status">
+        <strong>{number(gallery.tiles().length)} found</strong>
+        <Show when={!library.complete()} fallback={` in all ${images(library.loaded())}`}>
+          {` in the newest ${number(library.loaded())} of ${images(library.count() ?? 0)}`}
+        </Show>
+      </p>
+      <Show when={!library.complete()}>
+        <Show
+          when={loading()}
+          fallback={
+            <button type="button" class="small" onClick={() => void loadAll()}>
+              Search all
+            </button>
+          }
+        >
+          <progress
+            aria-label="Images searched"
+            max={library.count() ?? 1}
+            value={library.loaded()}
+          />
+          <button type="button" class="small" onClick={() => setLoading(false)}>
+            Stop
+          </button>
+        </Show>
+      </Show>
+    </div>
+  );
+}
+
+/** Nothing was saved yet: an invitation. */
+export function Empty(): JSX.Element {
+  const gallery = useGallery();
+  return (
+    <section class="blank">
+      <div class="frames" aria-hidden="true">
+        <span />
+        <span />
+        <span />
+      </div>
+      <h2>Your library is empty</h2>
+      <p>Save the first image, or drop image addresses anywhere on this page.</p>
+      <button type="button" class="primary" onClick={() => gallery.write(draftFor([]))}>
+        <Icon name="plus" />
+        Save image
+      </button>
+      <Show when={settings.drawn}>
+        <Demo />
+      </Show>
+    </section>
+  );
+}
+
+/** Only where the development server runs, which has a demo library. */
+function Demo(): JSX.Element {
+  const { notices } = useGallery();
+  const session = useSession();
+  const command = () => `make demo USER=${quoted(session.user()?.id ?? "")}`;
+  return (
+    <p class="demo">
+      Or fill it with some thousand drawn images:
+      <span class="command">
+        <code>{command()}</code>
+        <IconButton icon="copy" label="Copy the command" onClick={() => copy(command(), notices)} />
+      </span>
+    </p>
+  );
+}
+
+/** As one word for a shell. */
+function quoted(word: string): string {
+  return /^[\w.@-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+export function NothingFound(): JSX.Element {
+  const gallery = useGallery();
+  return (
+    <section class="blank">
+      <h2>Nothing found</h2>
+      <p>
+        All words must be in the prompt. <code>model:</code> and <code>seed:</code> look there.
+      </p>
+      <button type="button" class="quiet" onClick={() => gallery.search("")}>
+        Show all images
+      </button>
+    </section>
+  );
+}
+
+export function Failed(): JSX.Element {
+  const { library } = useGallery();
+  return (
+    <section class="blank" role="alert">
+      <Icon name="alert" />
+      <h2>The library cannot be shown</h2>
+      <p>{library.problem()?.detail}</p>
+      <button type="button" class="primary" onClick={() => void library.refresh()}>
+        Try again
+      </button>
+    </section>
+  );
+}
+
+/** The forms of images that are to come. */
+export function Skeleton(): JSX.Element {
+  return (
+    <div class="skeleton" role="status" aria-label="Loading images">
+      {Array.from({ length: 24 }, () => (
+        <span />
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,42 @@
+"""The browser that is on the machine. On Debian one that lacks it is given Chromium, by root."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+MACOS = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
+
+ARGUMENTS = (
+    "--no-sandbox",  # Chromium's own needs more than a container has; it shows our pages only
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+MISSING = (
+    "The gallery's tests need Chromium or Chrome: on Debian and Ubuntu "
+    "`sudo apt install chromium`, on macOS Chrome in /Applications, elsewhere "
+    "a `chromium` or `google-chrome` on the PATH."
+)
+
+
+def browser() -> Path:
+    """The browser's program; installed if that can be done here, else an error that says how."""
+    found = installed()
+    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
+        for command in (["update", "-qq"], ["install", "-y", "-qq", "chromium"]):
+            subprocess.run(["apt-get", *command], check=True, stdout=subprocess.DEVNULL)
+        found = installed()
+    if found is None:
+        raise RuntimeError(MISSING)
+    return found
+
+
+def installed() -> Path | None:
+    on_path = (shutil.which(name) for name in NAMES)
+    return next((Path(path) for path in on_path if path), MACOS if MACOS.exists() else None)

@@ -1,0 +1,78 @@
+"""A server, a browser, and people who come to the gallery with it."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from tests.api.server import Server, running
+from tests.browser.chromium import ARGUMENTS, browser
+from tests.browser.visitor import Visitor
+
+ROOT = Path(__file__).parent.parent.parent
+AXE = ROOT / "gallery/node_modules/axe-core/axe.min.js"
+
+PATIENCE = 10_000
+"""Milliseconds that an expectation waits: two looks for changes by the gallery."""
+
+Arrive = Callable[..., Visitor]
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    if not (ROOT / "chalicelib/gallery/index.html").exists():
+        pytest.fail("The gallery is not built: make gallery")
+    with running(tmp_path_factory.mktemp("browser") / "data") as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Ended with each file: while Playwright runs, no other event loop can in this thread."""
+    expect.set_options(timeout=PATIENCE)
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=browser(), args=ARGUMENTS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def arrive(server: Server, chromium: Browser) -> Iterator[Arrive]:
+    """Somebody comes with a browser of their own; its settings are those of a Playwright context.
+
+    Whatever the test is about: no page broke its Content-Security-Policy, asked another host, put a
+    token into an address, or threw an error that nobody caught.
+    """
+    came = []
+
+    def someone(**settings: Any) -> Visitor:
+        came.append(Visitor.arriving(server, chromium.new_context(**settings)))
+        return came[-1]
+
+    yield someone
+    for visitor in came:
+        visitor.context.close()
+    assert [trouble for visitor in came for trouble in visitor.troubles] == []
+
+
+@pytest.fixture
+def name() -> str:
+    """Of a user whom no other test knows."""
+    return f"alice {uuid.uuid4()}"
+
+
+@pytest.fixture
+def alice(server: Server, name: str) -> Iterator[httpx.Client]:
+    """That user, as the API's client."""
+    with server.client(name) as client:
+        yield client
+
+
+@pytest.fixture
+def visitor(arrive: Arrive, name: str) -> Visitor:
+    """That user, signed in to a library that is empty unless the test has filled it before."""
+    return arrive().sign_in(name)

@@ -1,0 +1,204 @@
+"""Someone at a browser: a context of its own, watched for all that must never happen."""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from playwright.sync_api import (
+    BrowserContext,
+    ConsoleMessage,
+    Dialog,
+    Locator,
+    Page,
+    Request,
+    Route,
+    expect,
+)
+
+from local.drawn import url as drawn_url
+from tests.api.server import Server
+
+ELSEWHERE = "images.example"
+"""The host of images that stand elsewhere; tests answer for it."""
+
+HOME = "/dashboard/images"
+
+_REPORT = """document.addEventListener("securitypolicyviolation", (violation) =>
+    console.error(`Content Security Policy: ${violation.violatedDirective}`));"""
+
+
+@dataclass
+class Visitor:
+    """A browser of somebody. `page` is its first tab; `requests` is all that it asked for."""
+
+    server: Server
+    context: BrowserContext
+    page: Page
+    requests: list[Request] = field(default_factory=list)
+    troubles: list[str] = field(default_factory=list)
+
+    @classmethod
+    def arriving(cls, server: Server, context: BrowserContext) -> "Visitor":
+        visitor = cls(server, context, context.new_page())
+        context.add_init_script(_REPORT)
+        context.on("request", visitor._asks)
+        context.on("console", visitor._reads)
+        context.on("dialog", visitor._is_asked)
+        context.on("weberror", lambda error: visitor.troubles.append(str(error.error)))
+        return visitor
+
+    def _asks(self, request: Request) -> None:
+        self.requests.append(request)
+        parts = urlsplit(request.url)
+        image = parts.hostname == ELSEWHERE and request.resource_type == "image"
+        if f"{parts.scheme}://{parts.netloc}" != self.server.url and not image:
+            self.troubles.append(f"asked another host: {request.url}")
+        if "eyJ" in request.url:
+            self.troubles.append(f"a token in an address: {request.url}")
+
+    def _is_asked(self, dialog: Dialog) -> None:
+        self.troubles.append(f"a script asked: {dialog.message}")
+        dialog.dismiss()
+
+    def _reads(self, message: ConsoleMessage) -> None:
+        if "Content Security Policy" in message.text:
+            self.troubles.append(message.text)
+
+    def sign_in(self, name: str, page: Page | None = None) -> "Visitor":
+        """Through the pages that people see, until the library is there."""
+        page = page or self.page
+        page.goto(f"{self.server.url}/")
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_label("Sign in as").fill(name)
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url(f"{self.server.url}{HOME}")
+        expect(user_menu(page)).to_be_visible()
+        return self
+
+    def sign_out(self) -> None:
+        user_menu(self.page).click()
+        self.page.get_by_role("button", name="Sign out").click()
+
+    def asked(self, method: str, path: str) -> list[Request]:
+        """The requests to an address of the API; `path` is a pattern of all of it and its query."""
+        return [
+            request
+            for request in self.requests
+            if request.method == method
+            and re.fullmatch(path, request.url.removeprefix(f"{self.server.url}/api"))
+        ]
+
+    def answers(self, pattern: str, answer: Callable[[Route], None], **times: int) -> None:
+        """Has a function answer what is asked under a path of the server."""
+        self.context.route(f"{self.server.url}{pattern}", answer, **times)
+
+    def holds(self, pattern: str) -> "Held":
+        """Holds back what is asked under a path of the server."""
+        held = Held()
+        self.answers(pattern, lambda route: held.take(route))
+        return held
+
+    def allow(self, pattern: str) -> None:
+        self.context.unroute(f"{self.server.url}{pattern}")
+
+
+@dataclass
+class Held:
+    """Requests that have not reached the server yet."""
+
+    routes: list[Route] = field(default_factory=list)
+    released: bool = False
+
+    def take(self, route: Route) -> None:
+        if self.released:
+            route.continue_()
+        else:
+            self.routes.append(route)
+
+    def release(self) -> None:
+        """Lets them go, and all that come later."""
+        self.released = True
+        for route in self.routes:
+            route.continue_()
+
+
+def user_menu(page: Page) -> Locator:
+    return page.get_by_role("button", name=re.compile("^Signed in as "))
+
+
+def grid(page: Page) -> Locator:
+    return page.get_by_role("list", name=re.compile("^Images"))
+
+
+def tiles(page: Page) -> Locator:
+    return grid(page).get_by_role("listitem")
+
+
+def tile(page: Page, prompt: str) -> Locator:
+    """The one of a saved image."""
+    return grid(page).get_by_role("link", name=prompt, exact=True)
+
+
+def pending(page: Page, prompt: str) -> Locator:
+    """The one of a save that is not confirmed."""
+    return grid(page).get_by_role("group", name=f"Not saved yet: {prompt}")
+
+
+def drawn(prompt: str, seed: int = 1, **members: Any) -> dict[str, Any]:
+    """An image to save, whose picture this server draws."""
+    return {"prompt": prompt, "imageUrl": drawn_url(prompt, seed, 768, 512), **members}
+
+
+def open_form(page: Page) -> Locator:
+    page.get_by_role("banner").get_by_role("button", name="Save image").click()
+    return page.get_by_role("dialog", name="Save images")
+
+
+def fill_form(page: Page, image: Mapping[str, Any]) -> Locator:
+    """Opens the form and fills it in; answers it."""
+    form = open_form(page)
+    labels = {"prompt": "Prompt", "imageUrl": "Image address", "model": "Model", "seed": "Seed"}
+    for member, label in {**labels, "steps": "Steps"}.items():
+        if member in image:
+            form.get_by_label(label).fill(str(image[member]))
+    return form
+
+
+def save(page: Page, image: Mapping[str, Any]) -> None:
+    fill_form(page, image).get_by_role("button", name="Save", exact=True).click()
+
+
+def kept(page: Page) -> str:
+    """All that the page's origin keeps on this device, as JSON."""
+    return str(page.evaluate(_KEPT))
+
+
+_KEPT = """async () => {
+  const done = (request) => new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+  const found = [{ ...localStorage }, { ...sessionStorage }];
+  for (const { name } of await indexedDB.databases()) {
+    const database = await done(indexedDB.open(name));
+    for (const store of database.objectStoreNames) {
+      found.push(await done(database.transaction(store).objectStore(store).getAll()));
+    }
+    database.close();
+  }
+  return JSON.stringify(found);
+}"""
+
+
+def problem(status: int, code: str) -> dict[str, Any]:
+    """What `Route.fulfill` takes to answer with this problem."""
+    members = {"title": code, "detail": f"This is {code}.", "status": status, "code": code}
+    body = json.dumps({"type": f"urn:problem-type:image-storage:{code}", **members})
+    return {"status": status, "content_type": "application/problem+json", "body": body}
+
+
+def prompts(images: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [image["prompt"] for image in images]

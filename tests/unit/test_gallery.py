@@ -1,0 +1,114 @@
+"""The gallery's page under any address, and the headers that keep it to itself."""
+
+import html
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from chalicelib.api import gallery
+from chalicelib.config import sign_in
+from chalicelib.errors import ConfigError
+from chalicelib.oidc import SignIn
+
+SIGN_IN = SignIn(
+    issuer="https://issuer.example",
+    audience="api",
+    client_id="gallery",
+    authorization_endpoint="https://login.issuer.example/authorize",
+    token_endpoint="https://login.issuer.example/token",
+)
+KINDS = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+IMAGE = "/dashboard/images/{cursor}"
+
+
+@pytest.mark.parametrize(
+    ("path", "routed", "base"),
+    [
+        ("/", "/", "/"),
+        ("/api/", "/", "/api/"),
+        ("/api", "/", "/api/"),
+        ("/dashboard/images", "/dashboard/images", "/"),
+        ("/api/dashboard/images", "/dashboard/images", "/api/"),
+        ("/a/b/dashboard/images/7", IMAGE, "/a/b/"),
+        ("/api/signed-in", "/signed-in", "/api/"),
+    ],
+)
+def test_the_pages_base_is_what_stands_before_the_route(path: str, routed: str, base: str) -> None:
+    assert gallery.base(path, routed) == base
+    answer = gallery.html_page(path, routed, None, None)
+    assert f'<base href="{base}" />' in answer.body
+
+
+def test_the_base_is_text_and_never_markup() -> None:
+    answer = gallery.html_page('/"><script>/dashboard/images', "/dashboard/images", None, None)
+    assert "<script>" not in answer.body
+    assert '<base href="/&quot;&gt;&lt;script&gt;/" />' in answer.body
+
+
+def test_the_page_is_told_how_to_sign_in() -> None:
+    answer = gallery.html_page("/", "/", SIGN_IN, "https://drawn.invalid/")
+    (content,) = re.findall(r'<meta name="image-storage" content="([^"]*)" />', answer.body)
+    assert json.loads(html.unescape(content)) == {
+        "issuer": "https://issuer.example",
+        "clientId": "gallery",
+        "authorizationEndpoint": "https://login.issuer.example/authorize",
+        "tokenEndpoint": "https://login.issuer.example/token",
+        "endSessionEndpoint": None,
+        "token": "access",
+        "scope": "openid",
+        "drawn": "https://drawn.invalid/",
+    }
+
+
+def test_the_page_may_run_its_own_files_and_call_us_and_the_issuer() -> None:
+    policy = gallery.html_page("/", "/", SIGN_IN, None).headers["Content-Security-Policy"]
+    assert policy == (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https:; "
+        "connect-src 'self' https://login.issuer.example; base-uri 'self'; form-action 'self'; "
+        "frame-ancestors 'none'"
+    )
+    local = gallery.html_page("/", "/", None, None).headers["Content-Security-Policy"]
+    assert "connect-src 'self';" in local
+
+
+def test_the_built_page_has_nothing_inline() -> None:
+    body = gallery.html_page("/", "/", None, None).body
+    assert not re.search(r"<script(?![^>]* src=)|<style| style=| on\w+=", body)
+    assert not re.search(r'(?:src|href)="(?:https?:)?//', body)
+
+
+def test_the_page_is_looked_for_anew_and_its_files_never_again() -> None:
+    page = gallery.html_page("/", "/", None, None)
+    assert page.headers["Cache-Control"] == "no-cache"
+    names = re.findall(r'"\./assets/([^"]+)"', page.body)
+    assert names
+    for name in names:
+        answer = gallery.asset(name)
+        assert answer.status == 200
+        assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        kind = answer.headers["Content-Type"].partition(";")[0]
+        assert kind == KINDS[Path(name).suffix]
+
+
+@pytest.mark.parametrize("name", ["", "..", "../index.html", "%2e%2e", "none.js", "index.html"])
+def test_no_other_file_is_served(name: str) -> None:
+    assert gallery.asset(name).status == 404
+
+
+def test_a_stage_without_a_client_has_no_sign_in() -> None:
+    assert sign_in({}) is None
+
+
+def test_a_client_needs_its_endpoints() -> None:
+    environ = {
+        "OIDC_CLIENT_ID": "gallery",
+        "OIDC_ISSUER": SIGN_IN.issuer,
+        "OIDC_AUDIENCE": SIGN_IN.audience,
+        "OIDC_AUTHORIZATION_ENDPOINT": SIGN_IN.authorization_endpoint,
+    }
+    with pytest.raises(ConfigError, match="OIDC_TOKEN_ENDPOINT"):
+        sign_in(environ)
+    assert sign_in({**environ, "OIDC_TOKEN_ENDPOINT": SIGN_IN.token_endpoint}) == SIGN_IN
