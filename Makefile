@@ -3,6 +3,7 @@
 PYTHON ?= python3
 PORT   ?= 8000
 DATA   ?= .local
+STAGE  ?= dev
 SEEDS   ?= 0..2000
 MINUTES ?= 30
 # As they were given: make itself would read a `$` in them.
@@ -11,32 +12,46 @@ override USER := $(value USER)
 override FILE := $(value FILE)
 override OP := $(value OP)
 override EVENT := $(value EVENT)
-export PORT DATA USER FILE OP EVENT
+override PARAMETERS := $(value PARAMETERS)
+override BUCKET := $(value BUCKET)
+override CONFIRM := $(value CONFIRM)
+export PORT DATA USER FILE OP EVENT PARAMETERS BUCKET CONFIRM
 
 PY := .venv/bin/python
+NPM := PATH="$(CURDIR)/.venv/bin:$$PATH" npm --prefix gallery --no-audit --no-fund --loglevel=error
+GALLERY := chalicelib/gallery/index.html
 
-.PHONY: help run token import invoke test simulate chaos soak check clean
+.PHONY: help run gallery token demo import invoke package deploy destroy test test-deployed simulate chaos soak check clean
 
 help:
 	@echo 'make run                          serve on http://127.0.0.1:PORT, with all data in DATA'
 	@echo 'make -s token USER=alice          print a development token for a user'
 	@echo 'make import FILE=… USER=alice     save the images of a .jsonl, .csv or .tsv file'
 	@echo '                                  ($(PY) -m local import --help tells all of ARGS)'
+	@echo 'make demo USER=alice              fill a user of the local server with 2,000 drawn images'
 	@echo 'make invoke OP=… EVENT=…          run an operation, such as verify_user (samples: events/)'
+	@echo 'make package STAGE=dev            make the CloudFormation template and its zip, in out/dev'
+	@echo 'make deploy STAGE=dev BUCKET=…    make or update the stack on AWS'
+	@echo 'make destroy STAGE=dev            delete it'
 	@echo 'make test                         run all tests (ARGS="-k name" for some)'
+	@echo 'make test-deployed                deploy to an emulator of AWS on this machine, and test that'
 	@echo 'make simulate SEEDS=0..2000       long runs for docs/reliability.md: simulation,'
 	@echo 'make chaos / make soak            and chaos on the real engine'
-	@echo 'make check                        lint, formatting and types'
+	@echo 'make check                        lint, formatting and types, of the gallery too'
 	@echo 'make clean                        remove what set-up and tools made; never data'
 	@echo
 	@echo 'PORT=8000 DATA=.local choose the port and the data folder of run, token and import.'
 
-run: .venv/installed
+run: .venv/installed $(GALLERY)
 	@exec $(PY) -m local run
 
 token: .venv/installed
 	@test -n "$$USER" || { echo 'Say for whom: make -s token USER=alice' >&2; exit 2; }
 	@exec $(PY) -m local token -- "$$USER"
+
+demo: .venv/installed
+	@test -n "$$USER" || { echo 'Say for whom: make demo USER=alice' >&2; exit 2; }
+	@exec $(PY) -m local demo -- "$$USER"
 
 import: .venv/installed
 	@test -n "$$USER" || { echo 'Say for whom: make import FILE=… USER=alice' >&2; exit 2; }
@@ -47,8 +62,32 @@ invoke: .venv/installed
 	@test -n "$$OP" || { echo "Say what: make invoke OP=verify_user EVENT='{\"subject\": \"alice\"}'" >&2; exit 2; }
 	@exec $(PY) -m local invoke -- "$$OP" "$$EVENT"
 
-test: .venv/installed
-	@exec $(PY) -m pytest $(ARGS)
+# The gallery, built with the Node that comes along in .venv into what Chalice serves and packages.
+gallery: $(GALLERY)
+
+gallery/node_modules/installed: gallery/package-lock.json .venv/installed
+	@echo 'Fetching what the gallery is built with …' >&2
+	@$(NPM) ci >&2
+	@touch $@
+
+$(GALLERY): gallery/node_modules/installed $(shell find gallery/src -type f) gallery/index.html gallery/vite.config.ts
+	@$(NPM) run --silent build >&2
+
+package: .venv/installed $(GALLERY)
+	@exec $(PY) -m deploy package '$(STAGE)'
+
+deploy: .venv/installed $(GALLERY)
+	@exec $(PY) -m deploy deploy '$(STAGE)'
+
+destroy: .venv/installed
+	@exec $(PY) -m deploy destroy '$(STAGE)'
+
+test: .venv/installed $(GALLERY)
+	@$(NPM) run --silent test
+	@exec $(PY) -m pytest -n 2 --dist loadfile $(ARGS)
+
+test-deployed: .venv/installed $(GALLERY) .venv-emulator/installed
+	@EMULATOR=.venv-emulator/bin/python exec $(PY) -m pytest tests/deployed $(ARGS)
 
 # The long runs behind docs/reliability.md; the test suite has short ones of the same.
 simulate: .venv/installed
@@ -60,10 +99,11 @@ chaos: .venv/installed
 soak: .venv/installed
 	@exec $(PY) -m tests.chaos --users 50 --operations 200 --minutes $(MINUTES) $(ARGS)
 
-check: .venv/installed
+check: .venv/installed gallery/node_modules/installed
 	@$(PY) -m ruff check
 	@$(PY) -m ruff format --check
 	@$(PY) -m mypy
+	@$(NPM) run --silent check
 
 # Installed once, and again when the requirements change.
 # All of it goes to stderr: `make -s token` prints a token and nothing else, also the first time.
@@ -79,6 +119,13 @@ check: .venv/installed
 	@$(PY) -m pip install -qq --disable-pip-version-check -r requirements-dev.txt >&2
 	@touch $@
 
+# The emulator needs other versions of what .venv has, but the same Python: functions are built for it.
+.venv-emulator/installed: .venv/installed requirements-emulator.txt
+	@echo 'Setting up .venv-emulator with the emulator of AWS (once; about a minute) …' >&2
+	@$(PY) -m venv --clear .venv-emulator >&2
+	@.venv-emulator/bin/python -m pip install -qq --disable-pip-version-check -r requirements-emulator.txt >&2
+	@touch $@
+
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-emulator gallery/node_modules chalicelib/gallery out .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

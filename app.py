@@ -5,6 +5,7 @@ Each is a line.
 
 import functools
 import os
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Concatenate
 
@@ -20,16 +21,27 @@ from chalice.app import (
 
 from chalicelib import doorbell
 from chalicelib.api import handlers, public
+from chalicelib.api.access_log import logged
 from chalicelib.api.answer import Answer
-from chalicelib.api.endpoint import EXPIRES_AT, Path, in_problem_details, respond
+from chalicelib.api.authorizer import decide
+from chalicelib.api.endpoint import Path, across_origins, in_problem_details, respond
 from chalicelib.api.handlers import Call
 from chalicelib.bootstrap import build
 from chalicelib.botocore_engine import BotocoreDynamo
 from chalicelib.botocore_letters import SqsDeadLetters
-from chalicelib.config import dead_letter_queue, oidc, table_names
+from chalicelib.botocore_reader import ReaderRole
+from chalicelib.config import (
+    cors_origins,
+    dead_letter_queue,
+    metrics_namespace,
+    oidc,
+    reader_role,
+    table_names,
+)
 from chalicelib.dead_letters import DeadLetters, NoDeadLetters
-from chalicelib.dynamo import CALL_SECONDS
-from chalicelib.errors import Unauthenticated
+from chalicelib.dynamo import CALL_SECONDS, Dynamo
+from chalicelib.entries import UserId
+from chalicelib.metrics import Metrics
 from chalicelib.operations import OPERATIONS
 from chalicelib.operations.sweep import next_sweep
 from chalicelib.services import Services
@@ -44,7 +56,8 @@ AUTHORIZER_TTL = 60
 STREAM_ARN = "arn:aws:dynamodb:us-east-1:000000000000:table/images/stream/by-template"
 """Stands in for the primary's stream, whose ARN only the deployed stack knows."""
 
-app = Chalice(app_name="image-storage")
+app = Chalice(app_name="image-storage", configure_logs=False)  # Lambda's own make lines of JSON
+emit: Callable[[str], None] = print  # where CloudWatch finds metrics: in what a function prints
 route = functools.partial(app.route, content_types=["*/*"])  # bodies are judged by the handlers
 
 
@@ -59,9 +72,23 @@ def services() -> Services:
     return build(
         dynamo(),
         table_names(os.environ),
+        emit=emit,
+        namespace=metrics_namespace(os.environ),
         issuer=oidc(os.environ).issuer,
         dead_letters=dead_letters(),
+        dynamo_for=dynamo_for(),
     )
+
+
+def dynamo_for() -> Callable[[UserId], Dynamo] | None:
+    """With hard isolation: what reaches one user's partition alone."""
+    role = reader_role(os.environ)
+    return None if role is None else ReaderRole.from_environment(role, time.time).dynamo
+
+
+def metrics() -> Metrics:
+    """For functions that need no table."""
+    return Metrics(emit, time.time, metrics_namespace(os.environ))
 
 
 def dead_letters() -> DeadLetters:
@@ -76,11 +103,26 @@ def authenticator() -> "Authenticator":
     return make_authenticator(oidc(os.environ))
 
 
+@functools.cache
+def origins() -> frozenset[str]:
+    return cors_origins(os.environ)
+
+
 def answer(
     handler: Callable[Concatenate[Call, Path], Answer], *args: Path.args, **path: Path.kwargs
 ) -> Response:
     request: Any = app.current_request
     return respond(services, request, handler, *args, **path)
+
+
+@app.middleware("http")
+def request_line(event: Any, get_response: Callable[[Any], Response]) -> Response:
+    return logged(event, get_response, time.monotonic)
+
+
+@app.middleware("http")
+def cross_origin(event: Any, get_response: Callable[[Any], Response]) -> Response:
+    return across_origins(event, get_response, origins())
 
 
 @app.middleware("http")
@@ -90,12 +132,7 @@ def problem_details(event: Any, get_response: Callable[[Any], Response]) -> Resp
 
 @app.authorizer(ttl_seconds=AUTHORIZER_TTL)
 def authorize(request: AuthRequest) -> AuthResponse:
-    try:
-        caller = authenticator().caller(request.token)
-    except Unauthenticated:
-        return AuthResponse(routes=[], principal_id="nobody")
-    context = {EXPIRES_AT: str(caller.expires_at)}
-    return AuthResponse(routes=["*"], principal_id=caller.user, context=context)
+    return decide(authenticator().caller, request.token, metrics())
 
 
 @route("/api/images", methods=["POST"], authorizer=authorize)
@@ -141,6 +178,26 @@ def health() -> Response:
 @route("/api/openapi.json", methods=["GET"])
 def openapi() -> Response:
     return public.openapi()
+
+
+@route("/", methods=["GET"], name="gallery")
+@route("/signed-in", methods=["GET"], name="gallery_signed_in")
+@route("/dashboard/images", methods=["GET"], name="gallery_images")
+@route("/dashboard/images/{cursor}", methods=["GET"], name="gallery_image")
+def gallery_page(**_path: str) -> Response:
+    request: Any = app.current_request
+    return public.gallery_page(request, os.environ)
+
+
+@route("/assets/{name}", methods=["GET"])
+def gallery_asset(name: str) -> Response:
+    return public.gallery_asset(name)
+
+
+@app.lambda_function()
+def read_api(event: Any, context: Any) -> Any:
+    """The reading routes again, as a function of its own: its role may do nothing but read."""
+    return app(event, context)
 
 
 @app.on_dynamodb_record(STREAM_ARN, batch_size=100, starting_position="TRIM_HORIZON")

@@ -258,7 +258,9 @@ class JwksKeys:
             self._keys = parse_jwks(self._fetch(self._url))
             self._fresh_until = self._clock() + KEYS_MAX_AGE
         except (OSError, ValueError, RecursionError) as error:
-            _log.warning("No keys from the token issuer: %s: %s", type(error).__name__, error)
+            # Its text is about the issuer's own document or address: no token comes near it.
+            fields = {"error": type(error).__name__, "reason": str(error)}
+            _log.warning("no keys from the token issuer", extra=fields)
         self._paused_until = self._clock() + (KEYS_PAUSE if self._keys else FIRST_KEYS_PAUSE)
 
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chalicelib.errors import ConfigError
-from chalicelib.oidc import Oidc
+from chalicelib.metrics import NAMESPACE
+from chalicelib.oidc import Oidc, SignIn
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,21 @@ def dead_letter_queue(environ: Mapping[str, str]) -> str | None:
     return environ.get("DEAD_LETTER_QUEUE_URL") or None
 
 
+def metrics_namespace(environ: Mapping[str, str]) -> str:
+    """The CloudWatch namespace that the stage counts in."""
+    return environ.get("METRICS_NAMESPACE") or NAMESPACE
+
+
+def reader_role(environ: Mapping[str, str]) -> str | None:
+    """The ARN of the role in which partitions are read; None without hard isolation."""
+    return environ.get("READER_ROLE_ARN") or None
+
+
+def cors_origins(environ: Mapping[str, str]) -> frozenset[str]:
+    """The origins whose pages may call the API, such as ``https://app.example``."""
+    return frozenset(filter(None, environ.get("CORS_ORIGINS", "").split(",")))
+
+
 def oidc(environ: Mapping[str, str]) -> Oidc:
     return Oidc(
         issuer=required(environ, "OIDC_ISSUER"),
@@ -37,6 +53,26 @@ def oidc(environ: Mapping[str, str]) -> Oidc:
         jwks_url=required(environ, "OIDC_JWKS_URL"),
         deployed="AWS_LAMBDA_FUNCTION_NAME" in environ,
     )
+
+
+def sign_in(environ: Mapping[str, str]) -> SignIn | None:
+    """For the gallery; None for a stage that names no client of its issuer for it."""
+    client = environ.get("OIDC_CLIENT_ID")
+    if not client:
+        return None
+    return SignIn(
+        issuer=required(environ, "OIDC_ISSUER"),
+        audience=required(environ, "OIDC_AUDIENCE"),
+        client_id=client,
+        authorization_endpoint=required(environ, "OIDC_AUTHORIZATION_ENDPOINT"),
+        token_endpoint=required(environ, "OIDC_TOKEN_ENDPOINT"),
+        end_session_endpoint=environ.get("OIDC_END_SESSION_ENDPOINT", ""),
+    )
+
+
+def drawn_images(environ: Mapping[str, str]) -> str | None:
+    """The beginning of image URLs that the server draws by itself: on a laptop alone."""
+    return environ.get("DRAWN_IMAGES") or None
 
 
 def required(environ: Mapping[str, str], name: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from chalicelib.entries import UserId
+from chalicelib.logs import told
 from chalicelib.metrics import Metrics
 from chalicelib.sync import Syncer
 from chalicelib.timing import Deadline
@@ -56,10 +57,10 @@ def _synced(user: UserId, syncer: Syncer, metrics: Metrics, deadline: Deadline) 
     try:
         synced = syncer.sync(user, deadline)
     except Exception as error:  # one user's trouble must not hold up the others of the batch
-        log.error("sync failed: user=%s error=%s", user, type(error).__name__)
+        log.error("sync failed", extra={"user": user, **told(error)})
         metrics.count("SyncFailed", user=user)
         return False
     if not synced.up_to_date:
-        log.warning("sync not finished: user=%s cursor=%d", user, synced.cursor)
+        log.warning("sync not finished", extra={"user": user, "cursor": synced.cursor})
         metrics.count("SyncUnfinished", user=user)
     return synced.up_to_date

@@ -1,32 +1,62 @@
-"""What an operator watches: counts of trouble, as CloudWatch takes them from a function's output.
+"""What an operator watches, as CloudWatch takes it from a function's output.
 
-One line of JSON each (CloudWatch user guide, "Specification: Embedded metric format"). Nothing is
-written while all is well.
+One line of JSON each (CloudWatch user guide, "Specification: Embedded metric format"). It is
+printed, never logged: a logger would wrap it, and CloudWatch reads nothing but the bare object.
+Nothing is written for a count of 0.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 NAMESPACE = "ImageStorage"
 
-Name = Literal["SyncFailed", "SyncUnfinished", "UsersBehind", "HoleSeen"]
-"""SyncFailed, SyncUnfinished: a user's sync in the stream's function or a sweep. UsersBehind: users
-whom a sweep had to bring up to date. HoleSeen: a read that did not come out as consecutive."""
+Name = Literal[
+    # Of each sync that added something, whoever called it:
+    "SyncLag",  # milliseconds from the oldest added entry's save until all of them can be read
+    "SyncLagEntries",  # by how many entries the partition was found behind: those that it added
+    "EntriesApplied",  # the same number, to be summed
+    # Of syncs in the background:
+    "SyncFailed",  # one that ended with an error: in the stream's function, a sweep, a redrive
+    "SyncUnfinished",  # one for which the stream's function had no time left: it comes again
+    "UsersBehind",  # users whom a sweep had to bring up to date
+    "DeadLetters",  # letters that a redrive came to
+    # Of requests:
+    "HoleSeen",  # one that failed since a log did not read as consecutive: it should never be so
+    "AppendRetries",  # tries beyond the first of a save or a deletion
+    "Contended",  # saves given up: others were faster at every try, or time ran out before one
+    "AuthorizerRefused",  # tokens that prove nobody
+    "AuthorizerUnavailable",  # tokens that could not be judged, for want of the issuer's keys
+]
+
+Unit = Literal["Count", "Milliseconds"]
+
+UNITS: Mapping[Name, Unit] = {"SyncLag": "Milliseconds"}
+"""Of those that are no Count."""
 
 
 class Metrics:
-    """`emit` takes a line; `now` gives Unix seconds."""
+    """`emit` takes a line; `now` gives Unix seconds; `namespace` keeps one stage from another."""
 
-    def __init__(self, emit: Callable[[str], None], now: Callable[[], float]) -> None:
+    def __init__(
+        self, emit: Callable[[str], None], now: Callable[[], float], namespace: str
+    ) -> None:
         self._emit = emit
         self._now = now
+        self._namespace = namespace
 
     def count(self, name: Name, value: int = 1, **details: str) -> None:
         """Adds to a metric, unless by 0. `details` go into the log line only; never a payload."""
-        if not value:
-            return
-        metric = {"Name": name, "Unit": "Count"}
-        directive = {"Namespace": NAMESPACE, "Dimensions": [[]], "Metrics": [metric]}
+        if value:
+            self.put({name: value}, **details)
+
+    def put(self, values: Mapping[Name, int], **details: str) -> None:
+        """One line with all these metrics."""
+        metrics = [{"Name": name, "Unit": UNITS.get(name, "Count")} for name in values]
+        directive = {"Namespace": self._namespace, "Dimensions": [[]], "Metrics": metrics}
         meta = {"Timestamp": int(self._now() * 1000), "CloudWatchMetrics": [directive]}
-        self._emit(json.dumps({"_aws": meta, name: value, **details}, separators=(",", ":")))
+        self._emit(json.dumps({"_aws": meta, **values, **details}, separators=(",", ":")))
+
+    def milliseconds_since(self, moment: float) -> int:
+        """From then (Unix seconds) until now; never below 0, though clocks may differ a little."""
+        return max(0, round((self._now() - moment) * 1000))

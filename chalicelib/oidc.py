@@ -40,3 +40,20 @@ class Oidc:
         local = not self.deployed and LOOPBACK_HTTP.fullmatch(self.jwks_url)
         if not (secure or local):
             raise ConfigError(f"OIDC_ISSUER must be an https URL. {JWKS_URL_RULE}")
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """How the gallery signs people in: as the issuer's public client `client_id`.
+
+    The endpoints are URLs; on a laptop, addresses relative to the page. `audience` is what tokens
+    are meant for: if that is the client itself, its ID token is what it calls the API with, else
+    the access token.
+    """
+
+    issuer: str
+    audience: str
+    client_id: str
+    authorization_endpoint: str
+    token_endpoint: str
+    end_session_endpoint: str = ""

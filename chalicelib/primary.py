@@ -1,6 +1,6 @@
 """The log of record: where saves are decided. One append-only log of entries per user."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -10,6 +10,7 @@ from chalicelib.entries import START, Cursor, Entry, Image, Payload, UserId, lea
 from chalicelib.errors import Contended, HoleFound, ImageNotFound, Unavailable
 from chalicelib.idempotency import IdempotentRequest, Markers, new_marker, replay
 from chalicelib.log import Log, Write
+from chalicelib.metrics import Metrics
 from chalicelib.tables import ENTRY_PAYLOAD, entry_from_item, entry_to_item
 from chalicelib.timing import Backoff, Clock, Deadline
 
@@ -67,12 +68,14 @@ class Primary:
         clock: Clock,
         backoff: Backoff,
         new_idem: Callable[[], str],
+        metrics: Metrics,
     ) -> None:
         self._log = Log(dynamo, table)
         self._markers = markers
         self._clock = clock
         self._backoff = backoff
         self._new_idem = new_idem
+        self._metrics = metrics
 
     def tail(self, user: UserId) -> Tail:
         item = self._log.last(user)
@@ -107,7 +110,7 @@ class Primary:
     def _append(self, save: Save, deadline: Deadline) -> tuple[Image, ...]:
         tail: Tail | None = None
         unknown = False
-        for _ in self._backoff.attempts(deadline):
+        for _ in self._attempts(save.user, deadline):
             # 1. The tail. It is read again only once another's entry was seen beyond it: until
             #    then an earlier try of ours may yet turn out to stand at the same cursor.
             if tail is None:
@@ -127,7 +130,18 @@ class Primary:
                     pass
                 case replayed:
                     return replayed
-        raise Unavailable("append") if unknown else Contended
+        raise Unavailable("append") if unknown else self._contended(save.user)
+
+    def _attempts(self, user: UserId, deadline: Deadline) -> Iterator[int]:
+        """Tries at a write to the user's log; those beyond the first are counted."""
+        for attempt in self._backoff.attempts(deadline):
+            if attempt:
+                self._metrics.count("AppendRetries", user=user)
+            yield attempt
+
+    def _contended(self, user: UserId) -> Contended:
+        self._metrics.count("Contended", user=user)
+        return Contended()
 
     def _put(self, save: Save, entries: Sequence[Entry]) -> tuple[Image, ...] | Verdict:
         """What came of it; or the images that the same request had saved before."""
@@ -156,7 +170,7 @@ class Primary:
         ever stood, `Unavailable` when it could not be made sure of in time.
         """
         idem, created_at = self._new_idem(), self._clock.timestamp()
-        for _ in self._backoff.attempts(deadline):
+        for _ in self._attempts(user, deadline):
             # Whatever became of an earlier try shows in the entry itself. A try that is still on
             # its way can do no harm later: only the first deletion finds an image there.
             with suppress(Refused, UnknownOutcome):

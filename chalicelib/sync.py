@@ -6,34 +6,47 @@ never has a hole, however many syncs race.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 
 from chalicelib.dynamo import MAX_TRANSACTION_ITEMS
 from chalicelib.entries import START, Cursor, UserId
+from chalicelib.metrics import Metrics, Name
 from chalicelib.migration import may_be_outdated, migrate
 from chalicelib.partition import Partition
 from chalicelib.primary import Primary
 from chalicelib.projection import project
-from chalicelib.timing import Backoff, Deadline
+from chalicelib.timing import Backoff, Deadline, unix_time
 
 
 @dataclass(frozen=True, slots=True)
 class Synced:
     """The partition's tail, how many entries this call added, and whether the tail is the
-    primary's as of the call's last read."""
+    primary's as of the call's last read. `oldest` is the first added entry's `created_at`."""
 
     cursor: Cursor
     applied: int
     up_to_date: bool
+    oldest: str | None = field(default=None, compare=False)
+
+    def then(self, step: "Synced") -> "Synced":
+        """This, and what a further step did."""
+        applied, oldest = self.applied + step.applied, self.oldest or step.oldest
+        return Synced(step.cursor, applied, step.up_to_date, oldest)
 
 
 class Syncer:
     def __init__(
-        self, primary: Primary, open_partition: Callable[[UserId], Partition], backoff: Backoff
+        self,
+        primary: Primary,
+        open_partition: Callable[[UserId], Partition],
+        backoff: Backoff,
+        metrics: Metrics,
     ) -> None:
         self._primary = primary
         self._open_partition = open_partition
         self._backoff = backoff
+        self._metrics = metrics
 
     def sync(self, user: UserId, deadline: Deadline) -> Synced:
         """Brings the user's partition up to date, in chunks, until the deadline.
@@ -47,14 +60,25 @@ class Syncer:
         tail = START if row is None else row.cursor
         if may_be_outdated(row) and not self._migrated(partition, deadline):
             return Synced(tail, 0, up_to_date=False)
-        applied = 0
-        while not deadline.passed():
-            step = self._step(user, partition, tail, deadline)
-            tail = step.cursor
-            applied += step.applied
-            if step.up_to_date or not step.applied:
-                return Synced(tail, applied, step.up_to_date)
-        return Synced(tail, applied, up_to_date=False)
+        synced = Synced(tail, 0, up_to_date=False)
+        try:
+            while not deadline.passed():
+                step = self._step(user, partition, synced.cursor, deadline)
+                synced = synced.then(step)
+                if step.up_to_date or not step.applied:
+                    break
+        finally:  # what was added can be read, whatever came after it
+            self._count(user, synced)
+        return synced
+
+    def _count(self, user: UserId, synced: Synced) -> None:
+        if synced.oldest is None:
+            return
+        many = synced.applied
+        values: dict[Name, int] = {"EntriesApplied": many, "SyncLagEntries": many}
+        with suppress(ValueError):  # of a time that was damaged by hand, which must not stop a sync
+            values["SyncLag"] = self._metrics.milliseconds_since(unix_time(synced.oldest))
+        self._metrics.put(values, user=user)
 
     def _migrated(self, partition: Partition, deadline: Deadline) -> bool:
         """Whether all rows are in today's form now, so that the tail may again speak for all."""
@@ -82,7 +106,8 @@ class Syncer:
             # 4. Then the run itself, each cursor only if nothing is there.
             if partition.append(chunk.rows):
                 is_all = run.is_all and len(chunk.rows) == len(run.entries)
-                return Synced(chunk.rows[-1].cursor, len(chunk.rows), up_to_date=is_all)
+                oldest = run.entries[0].created_at
+                return Synced(chunk.rows[-1].cursor, len(chunk.rows), is_all, oldest)
         return Synced(tail, 0, up_to_date=False)
 
 

@@ -25,6 +25,11 @@ class Clock:
         return Deadline(self.monotonic() + seconds, self.monotonic)
 
 
+def unix_time(timestamp: str) -> float:
+    """The seconds of a `Clock.timestamp`; ValueError if it is none."""
+    return datetime.fromisoformat(timestamp).timestamp()
+
+
 @dataclass(frozen=True, slots=True)
 class Deadline:
     """A moment after which nothing is tried again, and no further step begun.

@@ -1,4 +1,4 @@
-"""`python -m local run | token NAME | import … | invoke NAME EVENT`: what the Makefile calls."""
+"""`python -m local run | token | demo | import | invoke …`: what the Makefile calls."""
 
 import argparse
 import os
@@ -27,6 +27,8 @@ def main(argv: list[str], environ: Mapping[str, str]) -> int:
             from local.invoke import invoke
 
             return invoke(data, command.operation, command.event or "{}")
+        if command.name == "demo":
+            return _demo(data, command.user, environ)
         return _token(data, command.user)
     except (NotRunning, WorkspaceBusy, EngineError, ValueError) as error:
         print(error, file=sys.stderr)
@@ -47,6 +49,8 @@ def _parser() -> argparse.ArgumentParser:
     invoke = commands.add_parser("invoke", help="run one of the operator's functions to its end")
     invoke.add_argument("operation", help="its name, such as verify_user")
     invoke.add_argument("event", nargs="?", default="{}", help="JSON; samples are in events/")
+    demo = commands.add_parser("demo", help="fill a user's library with drawn images")
+    demo.add_argument("user", help="any name")
     commands.add_parser("import", help="save images from a file; see: import --help")
     return parser
 
@@ -68,6 +72,15 @@ def _token(data: Path, user: str) -> int:
 
     print(Issuer(Workspace(data).folder).token(user, time.time()))
     return 0
+
+
+def _demo(data: Path, user: str, environ: Mapping[str, str]) -> int:
+    from local.demo import write_demo
+    from local.importer import main as import_images
+
+    path = Workspace(data).folder / "demo.jsonl"
+    write_demo(path)
+    return import_images([f"--user={user}", "--", str(path)], environ)
 
 
 sys.exit(main(sys.argv[1:], os.environ))

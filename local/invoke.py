@@ -1,6 +1,7 @@
 """`make invoke`: one of the operator's functions, on the running local server's database."""
 
 import json
+import logging
 import os
 import shlex
 import sys
@@ -15,6 +16,7 @@ from chalicelib.errors import ImageStorageError, InvalidEvent
 from chalicelib.operations import OPERATIONS
 from local.letters import FileDeadLetters
 from local.pump import streams_client
+from local.terminal import log_to_terminal, show_metrics
 from local.workspace import NotRunning, try_lock
 
 ROUND_SECONDS = 2.0
@@ -23,6 +25,7 @@ ROUND_SECONDS = 2.0
 
 def invoke(data: Path, name: str, event: str) -> int:
     """Runs the operation to its end; its answer goes to stdout. Answers the exit code."""
+    log_to_terminal(logging.WARNING)
     if name not in OPERATIONS:
         print(f"There is no {name}. Choose one of: {', '.join(OPERATIONS)}.", file=sys.stderr)
         return 2
@@ -46,6 +49,7 @@ def function_of(data: Path, name: str) -> Any:
 
     letters = FileDeadLetters(data / "dead-letters.jsonl", streams_client())
     vars(app)["dead_letters"] = lambda: letters
+    vars(app)["emit"] = show_metrics  # stdout is the answer's alone
     return getattr(app, name)
 
 

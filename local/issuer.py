@@ -45,8 +45,10 @@ class Issuer:
     def __init__(self, folder: Path) -> None:
         self._key = _key_in(folder / _KEY_FILE)
 
-    def token(self, name: str, now: float, lifetime: timedelta = LIFETIME) -> str:
-        """A token for the user of that name, from `now` (Unix seconds).
+    def token(
+        self, name: str, now: float, lifetime: timedelta = LIFETIME, nonce: str | None = None
+    ) -> str:
+        """A token for the user of that name, from `now` (Unix seconds). A `nonce` is an app's own.
 
         ValueError unless the name is 1 to 64 printable characters without a space at either end.
         """
@@ -58,7 +60,8 @@ class Issuer:
         begin = int(now)
         end = begin + int(lifetime.total_seconds())
         claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": name, "iat": begin, "exp": end}
-        return jwt.encode(claims, self._key, _ALGORITHM, {"kid": self._public_jwk()["kid"]})
+        said = claims if nonce is None else {**claims, "nonce": nonce}
+        return jwt.encode(said, self._key, _ALGORITHM, {"kid": self._public_jwk()["kid"]})
 
     def jwks(self) -> bytes:
         """The JSON Web Key Set that verifies the tokens: one public key."""

@@ -13,12 +13,17 @@ from typing import Any
 
 from chalice.local import LambdaContext
 
+from chalicelib.api import access_log
 from chalicelib.config import table_names
 from chalicelib.tables import create_tables
+from local.drawn import DRAWN
 from local.engine import Engine, cache_dir, ensure_installed
 from local.issuer import AUDIENCE, ISSUER, Issuer
+from local.own import JWKS_PATH, Own
 from local.pump import Pump
-from local.server import HOST, JWKS_PATH, make_server
+from local.server import HOST, make_server
+from local.sign_in import AUTHORIZE_PATH, TOKEN_PATH
+from local.terminal import log_to_terminal, show_metrics
 from local.workspace import DEFAULT_DATA, DEFAULT_PORT, Workspace, write_atomically
 
 STREAM_FUNCTION_MS = SWEEP_MS = 60_000
@@ -50,24 +55,29 @@ def app_variables(port: int) -> dict[str, str]:
         "OIDC_ISSUER": ISSUER,
         "OIDC_AUDIENCE": AUDIENCE,
         "OIDC_JWKS_URL": f"http://{HOST}:{port}{JWKS_PATH}",
+        "OIDC_CLIENT_ID": AUDIENCE,
+        "OIDC_AUTHORIZATION_ENDPOINT": AUTHORIZE_PATH.removeprefix("/"),
+        "OIDC_TOKEN_ENDPOINT": TOKEN_PATH.removeprefix("/"),
+        "DRAWN_IMAGES": DRAWN,
     }
 
 
 def run(data: Path, port: int, stop: threading.Event) -> int:
     """Serves until `stop` is set; ends all that it started. Answers the exit code."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    logging.getLogger("botocore").setLevel(logging.WARNING)
+    log_to_terminal(logging.INFO)
+    logging.getLogger(access_log.__name__).setLevel(logging.WARNING)  # the server has its own
     workspace = Workspace(data)
     with workspace.locked():
         return _serve(workspace, port, stop)
 
 
 def _serve(workspace: Workspace, port: int, stop: threading.Event) -> int:
-    from app import app
+    import app
 
+    vars(app)["emit"] = show_metrics
     issuer = Issuer(workspace.folder)
     try:
-        server = make_server(app, port, issuer.jwks())
+        server = make_server(app.app, port, Own(issuer))
     except OSError as error:
         other = command("run", workspace.folder, port + 1)
         say(f"Port {port}: {error.strerror}. Choose another: {other}")

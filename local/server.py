@@ -4,12 +4,14 @@ What API Gateway would answer by itself comes from the same table as in the depl
 development issuer's keys are served beside the app; the log holds routes and never what was sent.
 """
 
+import gzip
 import logging
 import socket
 import sys
 import time
 from contextlib import suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 from chalice.app import Chalice
 from chalice.config import Config
@@ -18,26 +20,29 @@ from chalice.local import (
     ForbiddenError,
     LocalChalice,
     LocalDevServer,
+    LocalGateway,
     NotAuthorizedError,
     RouteMatcher,
     ThreadedHTTPServer,
 )
 
-from chalicelib.api.answer import Answer, json_answer
-from chalicelib.api.gateway import GATEWAY_RESPONSES
+from chalicelib.api.access_log import METHODS
+from chalicelib.api.answer import Answer
+from chalicelib.api.gateway import gateway_response
 from chalicelib.api.problems import problem
 from local.body import BodyRefused, read_body
+from local.own import Own
 
 HOST = "127.0.0.1"
-JWKS_PATH = "/.well-known/jwks.json"
-
-METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"}
-"""What may be logged of a request line, beside its route: anything else may be somebody's text."""
-
 MAX_LINGERED = 64 * 1024 * 1024
 LINGER_SECONDS = 2.0
 """Bytes that are read, and seconds that are waited for the next of them, before a refused request's
 connection is closed."""
+
+NO_SUCH_ROUTE = gateway_response("MISSING_AUTHENTICATION_TOKEN")
+
+COMPRESSED_FROM = 1024
+"""Bytes: as API Gateway has it in a deployed stage (`minimum_compression_size` in config.json)."""
 
 log = logging.getLogger(__name__)
 
@@ -50,14 +55,21 @@ class Server(ThreadedHTTPServer):
         log.warning("connection: %s", type(sys.exception()).__name__)
 
 
+class Gateway(LocalGateway):
+    def _has_user_defined_options_method(self, _event: Any) -> bool:
+        """OPTIONS is the app's to answer, as any method that a path does not have."""
+        return True
+
+
 class Handler(ChaliceRequestHandler):
     # Without these, each answer waits for the client's delayed acknowledgement, some 40 ms.
     disable_nagle_algorithm = True
     wbufsize = -1
 
-    def __init__(self, *args: Any, jwks: bytes, **app: Any) -> None:
-        self._jwks = jwks
+    def __init__(self, *args: Any, own: Own, **app: Any) -> None:
+        self._own = own
         self._routes = RouteMatcher(list(app["app_object"].routes))
+        self._gateway = Gateway(app["app_object"], app["config"])
         super().__init__(*args, **app)  # serves the connection, so it comes last
 
     def _generic_handle(self) -> None:
@@ -83,8 +95,8 @@ class Handler(ChaliceRequestHandler):
 
     def _route(self) -> str | None:
         """The route's pattern, which is all that may be logged of a path."""
-        if self.path == JWKS_PATH:
-            return JWKS_PATH
+        if own := self._own.route(urlsplit(self.path).path):
+            return own
         try:
             return str(self._routes.match_route(self.path).route)
         except ValueError:
@@ -96,15 +108,14 @@ class Handler(ChaliceRequestHandler):
         except BodyRefused as refused:
             self.close_connection = True  # where the next request begins is not known
             return problem(refused.code)
-        if route is None:
-            return gateway_response("MISSING_AUTHENTICATION_TOKEN")
-        if route == JWKS_PATH:
-            return json_answer(self._jwks.decode())
-        return self._gateway(body)
+        if route is not None and route == self._own.route(urlsplit(self.path).path):
+            host = self.headers.get("Host", "")
+            return self._own.answer(self.command, self.path, host, body) or NO_SUCH_ROUTE
+        return NO_SUCH_ROUTE if route is None else self._through_gateway(body)
 
-    def _gateway(self, body: bytes) -> Answer:
+    def _through_gateway(self, body: bytes) -> Answer:
         try:
-            response = self.local_gateway.handle_request(
+            response = self._gateway.handle_request(
                 method=self.command, path=self.path, headers=dict(self.headers), body=body
             )
         except NotAuthorizedError:
@@ -121,6 +132,9 @@ class Handler(ChaliceRequestHandler):
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)
+        if len(body) >= COMPRESSED_FROM and "gzip" in self.headers.get("Accept-Encoding", ""):
+            body = gzip.compress(body, 6, mtime=0)
+            self.send_header("Content-Encoding", "gzip")
         has_body = answer.status not in (204, 304)
         if has_body:
             self.send_header("Content-Length", str(len(body)))
@@ -153,16 +167,12 @@ class Handler(ChaliceRequestHandler):
         """Nothing: the standard lines hold paths and queries, where anything may stand."""
 
 
-def gateway_response(kind: str) -> Answer:
-    return problem(GATEWAY_RESPONSES[kind])
-
-
-def make_server(app: Chalice, port: int, jwks: bytes) -> LocalDevServer:
+def make_server(app: Chalice, port: int, own: Own) -> LocalDevServer:
     """A threaded server for the app, bound to loopback; OSError when the port is taken."""
     app.__class__ = LocalChalice  # keeps each thread's request apart
     config = Config.create(app_name=app.app_name, chalice_app=app)
 
     def handler(*args: Any, **kwargs: Any) -> Handler:
-        return Handler(*args, jwks=jwks, **kwargs)
+        return Handler(*args, own=own, **kwargs)
 
     return LocalDevServer(app, config, HOST, port, handler_cls=handler, server_cls=Server)

@@ -13,6 +13,7 @@ from chalicelib.botocore_engine import BotocoreDynamo
 from chalicelib.config import TableNames, table_names
 from chalicelib.tables import create_tables
 from local.engine import Connection, cache_dir, ensure_installed
+from local.terminal import Lines
 from tests.databases import database
 from tests.support import Store
 
@@ -20,6 +21,15 @@ from tests.support import Store
 def pytest_configure() -> None:
     """End on SIGTERM as on Ctrl-C, so that what the fixtures started is ended too."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@pytest.fixture
+def caplog(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    """pytest's own, whose text has the records' fields too: all that Lambda would write."""
+    usual = caplog.handler.formatter
+    caplog.handler.setFormatter(Lines("%(levelname)s %(name)s %(message)s"))
+    yield caplog
+    caplog.handler.setFormatter(usual)
 
 
 @pytest.fixture(scope="session")

@@ -1,30 +1,29 @@
 """Between Chalice and the handlers: a Chalice request in, a Chalice response out, never a raise."""
 
 import logging
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
 from typing import Any, Concatenate, ParamSpec
 
 from chalice.app import Request as ChaliceRequest
 from chalice.app import Response
 
+from chalicelib.api import cors
+from chalicelib.api.access_log import named
 from chalicelib.api.answer import Answer
+from chalicelib.api.authorizer import EXPIRES_AT
 from chalicelib.api.handlers import Call
 from chalicelib.api.problems import problem, problem_of
 from chalicelib.api.request import Request
 from chalicelib.dynamo import CALL_SECONDS
 from chalicelib.entries import UserId
 from chalicelib.errors import HoleFound, ImageStorageError, InvalidInput, Unauthenticated
-from chalicelib.metrics import Metrics
+from chalicelib.logs import told
 from chalicelib.services import Services
 
 REQUEST_SECONDS = 29.0 - CALL_SECONDS - 1.0
 """After so long nothing new is begun for a request: API Gateway waits 29 s (its integration
 time-out), and a call that was begun at the last moment may take CALL_SECONDS."""
-
-EXPIRES_AT = "expiresAt"
-"""The authorizer's context member with the token's end: API Gateway caches the authorizer."""
 
 log = logging.getLogger(__name__)
 
@@ -44,25 +43,25 @@ def respond(
         wired = services()
         deadline = wired.clock.deadline(REQUEST_SECONDS)
         call = Call(wired, read(request, wired.clock.now()), deadline)
-        with counted(wired.metrics):
+        with counted(call):
             answer = handler(call, *args, **path)
     except ImageStorageError as error:
         answer = problem_of(error)
         if answer.status >= 500:
-            log.error("%s: %s", type(error).__name__, places(error))
+            log.error("request failed", extra={**named(request), **told(error)})
     except Exception as error:  # whatever it is, it is answered as a problem
-        log.error("unexpected %s: %s", type(error).__name__, places(error))
+        log.error("unexpected error", extra={**named(request), **told(error)})
         answer = problem("internal-error")
     return response_of(answer)
 
 
 @contextmanager
-def counted(metrics: Metrics) -> Iterator[None]:
+def counted(call: Call) -> Iterator[None]:
     """Tells the operator when a log did not read as consecutive: it should never be so."""
     try:
         yield
     except HoleFound:
-        metrics.count("HoleSeen")
+        call.services.metrics.count("HoleSeen", user=call.request.user)
         raise
 
 
@@ -98,7 +97,7 @@ def in_problem_details(event: Any, get_response: Callable[[Any], Response]) -> R
     try:
         response = get_response(event)
     except Exception as error:  # an event that is not API Gateway's
-        log.error("unexpected %s: %s", type(error).__name__, places(error))
+        log.error("unexpected error", extra=told(error))
         return response_of(problem("internal-error"))
     if not isinstance(response.body, dict) or "Code" not in response.body:
         return response
@@ -108,7 +107,18 @@ def in_problem_details(event: Any, get_response: Callable[[Any], Response]) -> R
     return response_of(problem("internal-error"))
 
 
-def places(error: BaseException) -> str:
-    """Where the error came from, innermost last. Its message is left out: it may hold payload."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return " > ".join(f"{frame.name}:{frame.lineno}" for frame in frames)
+def across_origins(
+    request: ChaliceRequest | None,
+    get_response: Callable[[Any], Response],
+    origins: Set[str],
+) -> Response:
+    """The response with what a browser wants to be told; OPTIONS is answered here."""
+    response = get_response(request)
+    if request is None:
+        return response
+    origin = request.headers.get("origin")
+    if request.method == "OPTIONS":
+        allow: Any = response.headers.get("Allow", "")
+        response = response_of(cors.preflight(allow, origin, origins))
+    response.headers.update(cors.headers(origin, origins))
+    return response

@@ -5,6 +5,10 @@ developer guide). The development server answers by the same table.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
+
+from chalicelib.api.answer import Answer
+from chalicelib.api.problems import problem
 
 GATEWAY_RESPONSES: Mapping[str, str] = {
     "UNAUTHORIZED": "unauthenticated",  # no Authorization header
@@ -13,7 +17,18 @@ GATEWAY_RESPONSES: Mapping[str, str] = {
     "MISSING_AUTHENTICATION_TOKEN": "no-such-route",  # API Gateway's word for an unknown path
     "REQUEST_TOO_LARGE": "body-too-large",
     "UNSUPPORTED_MEDIA_TYPE": "unsupported-media-type",
+    "THROTTLED": "too-many-requests",
+    "QUOTA_EXCEEDED": "too-many-requests",
+    "INTEGRATION_TIMEOUT": "unavailable",  # the function may yet have done it
+    "INTEGRATION_FAILURE": "unavailable",
     "DEFAULT_4XX": "bad-request",
     "DEFAULT_5XX": "internal-error",
 }
 """Gateway response type to the code of the problem that it is answered with."""
+
+
+def gateway_response(kind: str) -> Answer:
+    """Pages of any origin may read it: it says nothing of anybody, and has no way to tell them
+    apart."""
+    answer = problem(GATEWAY_RESPONSES[kind])
+    return replace(answer, headers={**answer.headers, "Access-Control-Allow-Origin": "*"})

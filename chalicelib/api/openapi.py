@@ -41,7 +41,7 @@ answers `no-such-route`, a method that is not here `method-not-allowed`.
 
 Ignore members of an answer that you do not know: there may be more in the future."""
 
-ALWAYS = ("bad-request", "body-too-large", "internal-error")
+ALWAYS = ("bad-request", "body-too-large", "too-many-requests", "internal-error")
 """What any request may meet before or whatever it does; a body counts also where none is read."""
 
 ELSEWHERE = ("no-such-route", "method-not-allowed")

@@ -77,6 +77,9 @@ PROBLEMS: Mapping[str, Problem] = {
     "idempotency-key-reused": Problem(
         422, "Idempotency-Key used for another request", "Use a new key for new content."
     ),
+    "too-many-requests": Problem(
+        429, "Too many requests", "Nothing was done. Wait a moment and send it again.", _SOON
+    ),
     "internal-error": Problem(
         500,
         "Something went wrong here",

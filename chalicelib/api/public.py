@@ -2,12 +2,16 @@
 
 import functools
 import json
+from collections.abc import Mapping
 
+from chalice.app import Request as ChaliceRequest
 from chalice.app import Response
 
+from chalicelib.api import gallery
 from chalicelib.api.answer import json_answer
 from chalicelib.api.endpoint import response_of
 from chalicelib.api.openapi import document
+from chalicelib.config import drawn_images, sign_in
 
 
 def health() -> Response:
@@ -17,6 +21,17 @@ def health() -> Response:
 
 def openapi() -> Response:
     return response_of(json_answer(_document()))
+
+
+def gallery_page(request: ChaliceRequest, environ: Mapping[str, str]) -> Response:
+    """The gallery, whichever of its addresses was asked for: the page looks at that itself."""
+    path = request.context["path"]
+    signing_in, drawn = sign_in(environ), drawn_images(environ)
+    return response_of(gallery.html_page(path, request.path, signing_in, drawn))
+
+
+def gallery_asset(name: str) -> Response:
+    return response_of(gallery.asset(name))
 
 
 @functools.cache

@@ -7,6 +7,7 @@ from typing import Any
 from chalicelib.dead_letters import Letter, Trimmed
 from chalicelib.doorbell import first_records
 from chalicelib.entries import UserId
+from chalicelib.logs import told
 from chalicelib.operations.counts import counts_of, finished, to_be_resumed
 from chalicelib.operations.event import Event
 from chalicelib.services import Services
@@ -39,6 +40,7 @@ def redrive_dead_letters(services: Services, fields: Any, deadline: Deadline) ->
                 break
             outcome = _outcome(services, letter, counts, deadline)
             counts[outcome] += 1
+            services.metrics.count("DeadLetters", outcome=outcome)
             if outcome in ("redriven", "trimmed"):
                 services.dead_letters.delete(letter)
     return to_be_resumed({}, counts)
@@ -52,7 +54,7 @@ def _outcome(services: Services, letter: Letter, counts: Counter[str], deadline:
     except Trimmed:
         return "trimmed"
     except Exception as error:  # the other letters are not to wait for it
-        log.error("redrive: no records: letter=%s error=%s", letter.id, type(error).__name__)
+        log.error("no records of a letter", extra={"letter": letter.id, **told(error)})
         return "failed"
     users = list(first_records({"Records": records}))
     synced = [_is_synced(services, user, deadline) for user in users]
@@ -64,6 +66,6 @@ def _is_synced(services: Services, user: UserId, deadline: Deadline) -> bool:
     try:
         return services.syncer.sync(user, deadline).up_to_date
     except Exception as error:  # the other users of the letter are not to wait for it
-        log.error("redrive: sync failed: user=%s error=%s", user, type(error).__name__)
+        log.error("sync failed", extra={"user": user, **told(error)})
         services.metrics.count("SyncFailed", user=user)
         return False

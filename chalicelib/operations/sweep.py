@@ -5,6 +5,7 @@ from typing import Any
 
 from chalicelib.entries import Cursor, UserId
 from chalicelib.errors import InvalidEvent
+from chalicelib.logs import told
 from chalicelib.operations.counts import counts_of, finished, to_be_resumed
 from chalicelib.operations.event import Event
 from chalicelib.operations.walk import Place, walk
@@ -42,7 +43,7 @@ def sweep(services: Services, fields: Any, deadline: Deadline) -> dict[str, Any]
         try:
             synced = metered.syncer.sync(user, budget)
         except Exception as error:  # one user's trouble must not hold up the others
-            log.error("sweep: sync failed: user=%s error=%s", user, type(error).__name__)
+            log.error("sync failed", extra={"user": user, **told(error)})
             services.metrics.count("SyncFailed", user=user)
             counts.update(users=1, failed=1)
             return None

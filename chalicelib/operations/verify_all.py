@@ -4,6 +4,7 @@ import logging
 from typing import Any
 
 from chalicelib.entries import Cursor, UserId
+from chalicelib.logs import told
 from chalicelib.operations.counts import counts_of, finished, to_be_resumed
 from chalicelib.operations.event import Event
 from chalicelib.operations.verify_user import COUNTS, Verification
@@ -31,7 +32,7 @@ def verify_all(services: Services, fields: Any, deadline: Deadline) -> dict[str,
         try:
             reached = check.run(after, deadline)
         except Exception as error:  # one user's trouble must not hold up the others
-            log.error("verify: user=%s error=%s", user, type(error).__name__)
+            log.error("verification failed", extra={"user": user, **told(error)})
             counts.update(users=1, failed=1)
             return None
         if reached is None:

@@ -8,10 +8,14 @@ import pytest
 
 from tests.api.server import Server, running
 
+ORIGINS = ("https://app.example", "http://localhost:5173")
+"""Whose pages the server lets call it."""
+
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running(tmp_path_factory.mktemp("api") / "data") as started:
+    data = tmp_path_factory.mktemp("api") / "data"
+    with running(data, CORS_ORIGINS=",".join(ORIGINS)) as started:
         yield started
 
 

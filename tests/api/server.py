@@ -59,10 +59,13 @@ class Server:
 
 
 @contextmanager
-def running(data: Path) -> Iterator[Server]:
-    """Starts a server on a free port; ends it, and all that it started, afterwards."""
+def running(data: Path, **settings: str) -> Iterator[Server]:
+    """Starts a server on a free port; ends it, and all that it started, afterwards.
+
+    `settings` are environment variables besides.
+    """
     server = Server(free_port(), data, data.with_suffix(".log"))
-    environ = {**os.environ, "DATA": str(data), "PORT": str(server.port)}
+    environ = {**os.environ, "DATA": str(data), "PORT": str(server.port), **settings}
     with server.log.open("wb") as log:
         command = [sys.executable, "-m", "local", "run"]
         process = subprocess.Popen(command, env=environ, stdout=log, stderr=log)

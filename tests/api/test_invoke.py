@@ -2,16 +2,20 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 import httpx
 import pytest
 
 from chalicelib.operations import OPERATIONS
+from chalicelib.users import user_id
+from local.issuer import ISSUER
 from tests.api.server import Server
-from tests.api.support import picture, save
+from tests.api.support import database, picture, save
 from tests.support import wait_until
 
 EVENTS = Path(__file__).parents[2] / "events"
@@ -79,6 +83,21 @@ def test_long_work_shows_its_progress(server: Server) -> None:
     assert done.returncode == 0, done.stderr
     assert "get_images_for_user: cursor 1 …" in done.stderr
     assert len(json.loads(done.stdout)["images"]) == 3
+
+
+def test_trouble_is_told_beside_the_answer(server: Server) -> None:
+    """Metrics and log lines do not get into what a shell reads as JSON."""
+    subject = f"damaged {uuid.uuid4()}"
+    user = user_id(ISSUER, subject)
+    with server.client(subject) as client:
+        save(client)
+    row = {"user_id": {"S": user}, "cursor": {"N": "1"}}
+    database(server).put_item(TableName=server.environ()["PARTITION_TABLE"], Item=row)
+    done = invoke(server.data, "sweep", "{}")
+    answer = json.loads(done.stdout)
+    assert (answer["done"], answer["failed"] >= 1) == (True, True)
+    assert re.search(rf"sync failed user={user} error=\w+ at=", done.stderr)
+    assert subject not in done.stderr
 
 
 @pytest.mark.parametrize("event", ['{"subject": 3}', "[]", "{"])

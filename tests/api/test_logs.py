@@ -1,6 +1,7 @@
 """Nothing that users send reaches the log: no prompt, no URL, no key, no token."""
 
 import json
+import re
 import uuid
 
 import httpx
@@ -10,6 +11,7 @@ from chalicelib.users import user_id
 from local.issuer import ISSUER
 from tests.api.server import Server
 from tests.api.support import JSON, assert_problem, database, logged, picture, sync
+from tests.support import wait_until
 
 
 @pytest.fixture
@@ -79,5 +81,38 @@ def test_internal_errors_are_logged_without_what_was_sent(server: Server, canary
     for answer in (saving, reading):
         assert_problem(answer, 500, "internal-error")
         assert canary not in json.dumps(answer.json())
-    assert log.count("unexpected ") >= 2
+    assert log.count("unexpected error") >= 2
+    assert f"user={user_id(ISSUER, name)} error=" in log
+    assert canary not in log
+    assert name not in log
+
+
+def test_users_are_logged_by_their_key(server: Server, canary: str) -> None:
+    """Metrics are lines of the log too; who it is about stands there as in the tables."""
+    with server.client(canary) as client:
+        client.post("/api/images", json=picture()).raise_for_status()
+        wait_until(lambda: f"user={user_id(ISSUER, canary)}" in logged(server, client))
+        log = logged(server, client)
+    (line,) = [line for line in log.splitlines() if user_id(ISSUER, canary) in line]
+    assert re.fullmatch(
+        r"\d\d:\d\d:\d\d metrics EntriesApplied=1 SyncLagEntries=1 SyncLag=\d+ user=\S+", line
+    )
+    assert canary not in log
+
+
+def test_a_request_is_one_line(server: Server, alice: httpx.Client) -> None:
+    """The app's own line is for Lambda; here it is the server's, with the same in it."""
+    before = logged(server, alice).count("DELETE")
+    alice.delete("/api/images/12345")
+    log = logged(server, alice)
+    assert log.count("DELETE") == before + 1
+    assert "DELETE /api/images/{cursor} 404" in log
+    assert "request method=" not in log
+
+
+def test_a_refused_token_is_counted(server: Server, anyone: httpx.Client, canary: str) -> None:
+    """The log says why, since the settings may be what is wrong; it does not say the token."""
+    anyone.get("/api/images", headers={"Authorization": f"Bearer {canary}"})
+    log = logged(server, anyone)
+    assert "metrics AuthorizerRefused=1 reason=Send one signed token" in log
     assert canary not in log

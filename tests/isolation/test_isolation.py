@@ -22,7 +22,8 @@ import app as app_module
 from chalicelib.config import TableNames
 from local.engine import free_port
 from local.issuer import AUDIENCE, ISSUER, Issuer
-from local.server import HOST, JWKS_PATH, make_server
+from local.own import JWKS_PATH, Own
+from local.server import HOST, make_server
 from tests.api.server import Server
 from tests.isolation.asked import Answer, Asked, Pairs, Route, routes
 from tests.isolation.calls import WireCall, check_call, check_tables, key_of, named_users
@@ -354,7 +355,7 @@ def served_here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     forget_composition()
-    server = make_server(app_module.app, port, issuer.jwks())
+    server = make_server(app_module.app, port, Own(issuer))
     thread = threading.Thread(target=server.server.serve_forever)
     thread.start()
     try:

@@ -195,8 +195,8 @@ MUTANTS = [
     Mutant(
         "sync-always-says-up-to-date",
         "chalicelib/sync.py",
-        "up_to_date=is_all)",
-        "up_to_date=True)",
+        "len(chunk.rows), is_all, oldest)",
+        "len(chunk.rows), True, oldest)",
         f"{SYNC} -k chunks",
     ),
     # Reads
@@ -557,6 +557,56 @@ MUTANTS = [
         '        metrics.count("SyncUnfinished", user=user)\n',
         "",
         "tests/unit/test_doorbell.py -k counted_by_user",
+    ),
+    # What an operator watches
+    Mutant(
+        "lag-of-the-newest-entry",
+        "chalicelib/sync.py",
+        "oldest = run.entries[0].created_at",
+        "oldest = run.entries[-1].created_at",
+        "tests/operations/test_metrics.py -k oldest_save",
+    ),
+    Mutant(
+        "lag-of-the-last-chunk",
+        "chalicelib/sync.py",
+        "self.oldest or step.oldest",
+        "step.oldest or self.oldest",
+        "tests/operations/test_metrics.py -k long_backlog",
+    ),
+    Mutant(
+        "refused-token-not-counted",
+        "chalicelib/api/authorizer.py",
+        '        metrics.count("AuthorizerRefused", reason=refused.reason)\n',
+        "        assert refused\n",
+        "tests/operations/test_metrics.py -k AuthorizerRefused",
+    ),
+    Mutant(
+        "first-try-counted-as-a-retry",
+        "chalicelib/primary.py",
+        "            if attempt:\n                self._metrics",
+        "            if True:\n                self._metrics",
+        "tests/operations/test_metrics.py -k first_try",
+    ),
+    Mutant(
+        "failed-sync-counts-nothing",
+        "chalicelib/sync.py",
+        "        finally:  # what was added can be read, whatever came after it\n",
+        "        except ZeroDivisionError:\n            pass\n        else:\n",
+        "tests/operations/test_metrics.py -k fails_later",
+    ),
+    Mutant(
+        "an-errors-text-is-logged",
+        "chalicelib/logs.py",
+        'return {"error": type(error).__name__,',
+        'return {"error": repr(error),',
+        "tests/operations/test_logs.py",
+    ),
+    Mutant(
+        "path-is-logged",
+        "chalicelib/api/access_log.py",
+        '"route": request.path,',
+        '"route": request.context["path"],',
+        "tests/unit/test_access_log.py",
     ),
     Mutant(
         "chunk-erases-without-end",

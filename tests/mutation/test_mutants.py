@@ -16,7 +16,7 @@ from local.engine import Connection
 from tests.mutation.mutants import MUTANTS, Mutant
 
 ROOT = Path(__file__).parents[2]
-COPIED = ("app.py", "chalicelib", "local", "tests", "pyproject.toml", ".chalice")
+COPIED = ("app.py", "chalicelib", "deploy", "local", "tests", "pyproject.toml", ".chalice")
 DIED = re.compile(r"^E +(AttributeError|NameError|ImportError|SyntaxError)", re.MULTILINE)
 """What a breakage that is no working program dies of; that would prove nothing."""
 

@@ -1,6 +1,7 @@
 """What the tests of the operations share: calling them as Lambda does, and doing damage."""
 
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from chalicelib.projection import to_row
 from chalicelib.services import Services
 from chalicelib.tables import row_to_item
 from chalicelib.timing import Clock, Deadline
+from tests import emf
+from tests.grants import check_granted
 from tests.support import ALICE, Call, Intercepted, Store, dump, picture
 
 ISSUER = "https://issuer.example"
@@ -33,21 +36,31 @@ class Crash(BaseException):
 
 @dataclass
 class Rig:
-    """Services on the store's tables whose calls are recorded, and may be meddled with."""
+    """Services on the store's tables whose calls are recorded, and may be meddled with.
+
+    While it calls an operation, a call that its Lambda function has no leave for is `AccessDenied`.
+    """
 
     store: Store
     services: Services
     dynamo: Intercepted
     calls: list[str] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
+    function: str | None = None
 
     @classmethod
-    def on(cls, store: Store, dead_letters: DeadLetters | None = None) -> "Rig":
+    def on(
+        cls,
+        store: Store,
+        dead_letters: DeadLetters | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> "Rig":
         dynamo = Intercepted(store.dynamo)
-        clock = Clock(sleep=lambda _seconds: None)
+        clock = Clock(now, sleep=lambda _seconds: None)
         lines: list[str] = []
+        role = Intercepted(dynamo)
         services = build(
-            dynamo,
+            role,
             store.tables,
             clock,
             emit=lines.append,
@@ -56,7 +69,12 @@ class Rig:
         )
         rig = cls(store, services, dynamo, lines=lines)
         dynamo.after = lambda operation, _request: rig.calls.append(operation)
+        role.before = rig._check_granted
         return rig
+
+    def _check_granted(self, operation: str, request: Mapping[str, Any]) -> None:
+        if self.function is not None:
+            check_granted(self.function, self.store.tables, operation, request)
 
     def before(self, hook: Call) -> None:
         self.dynamo.before = hook
@@ -66,7 +84,11 @@ class Rig:
         return Deadline(float(len(self.calls) + many), lambda: float(len(self.calls)))
 
     def call(self, name: str, event: Any, deadline: Deadline | None = None) -> Answer:
-        return call(self.services, name, event, deadline or self.store.deadline)
+        self.function = name
+        try:
+            return call(self.services, name, event, deadline or self.store.deadline)
+        finally:
+            self.function = None
 
     def finish(self, name: str, event: Any) -> Answer:
         """Invoked until it is done, which must be soon."""
@@ -79,7 +101,11 @@ class Rig:
 
     def metrics(self, name: str) -> int:
         """What was added to the metric."""
-        return sum(json.loads(line).get(name, 0) for line in self.lines)
+        return sum(line.metrics[name][0] for line in self.told(name))
+
+    def told(self, name: str) -> list[emf.Line]:
+        """The lines of metrics that have this one."""
+        return [line for line in map(emf.read, self.lines) if name in line.metrics]
 
 
 def call(services: Services, name: str, event: Any, deadline: Deadline) -> Answer:

@@ -13,6 +13,7 @@ from chalicelib.config import TableNames
 from chalicelib.errors import InvalidEvent
 from chalicelib.operations import OPERATIONS
 from chalicelib.users import user_id
+from tests import emf
 from tests.operations.support import ISSUER, assert_as_projected
 from tests.support import BOB, Store
 from tests.unit.test_doorbell import record
@@ -21,6 +22,7 @@ pytestmark = pytest.mark.real_engine
 
 SUBJECT = "alice"
 USER = user_id(ISSUER, SUBJECT)
+METHOD_ARN = "arn:aws:execute-api:us-east-1:123456789012:a1b2c3/api/GET/api/images"
 EVERY_FIVE_MINUTES = {
     "version": "0",
     "id": "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa",
@@ -38,7 +40,7 @@ EVERY_FIVE_MINUTES = {
 def deployed(tables: TableNames) -> Iterator[ModuleType]:
     """The module as a function loads it: composed at its first call, for these tables."""
     assert tables.primary
-    composed = (app.dynamo, app.services)
+    composed = (app.dynamo, app.services, app.authenticator)
     for function in composed:
         function.cache_clear()
     yield app
@@ -94,6 +96,26 @@ def test_functions_of_the_stream(store: Store, deployed: ModuleType) -> None:
     assert answer == {"batchItemFailures": []}
     assert_as_projected(store, USER)
     assert store.partition_rows(BOB) == []
+
+
+def test_functions_count_in_their_stages_namespace(
+    store: Store,
+    deployed: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What a function prints is metrics, a line each; the authorizer's too, which has no table."""
+    monkeypatch.setenv("METRICS_NAMESPACE", "image-storage-prod")
+    store.save(USER)
+    call(deployed, "on_images", {"Records": [record(USER, 1)]})
+    refused = {"type": "TOKEN", "methodArn": METHOD_ARN, "authorizationToken": "Bearer s3cret"}
+    assert call(deployed, "authorize", refused)["principalId"] == "nobody"
+    printed = capsys.readouterr().out
+    applied, refusal = map(emf.read, printed.splitlines())
+    assert {applied.namespace, refusal.namespace} == {"image-storage-prod"}
+    assert applied.metrics["EntriesApplied"] == (1, "Count")
+    assert refusal.metrics == {"AuthorizerRefused": (1, "Count")}
+    assert "s3cret" not in printed
 
 
 def test_functions_stop_in_time(store: Store, deployed: ModuleType) -> None:

@@ -118,6 +118,8 @@ def test_redrive_gives_up_trimmed_letters_and_leaves_strange_ones(store: Store) 
     expected = done(redriven=1, trimmed=1, unreadable=1, users=1)
     assert rig.finish("redrive_dead_letters", {}) == expected
     assert letters.left == ["strange"]
+    outcomes = [line.fields["outcome"] for line in rig.told("DeadLetters")]
+    assert outcomes == ["trimmed", "unreadable", "redriven"]
 
 
 def test_redrive_goes_on_past_a_letter_whose_records_cannot_be_read(store: Store) -> None:

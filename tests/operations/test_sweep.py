@@ -1,6 +1,5 @@
 """Sweep: whoever is behind is found and synced, within a budget, round after round."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -97,7 +96,7 @@ def test_sweep_goes_on_past_a_user_who_fails(
     for user in USERS:
         assert len(stored(store, user)) == (user != failing)
     assert (rig.metrics("SyncFailed"), rig.metrics("UsersBehind")) == (1, 2)
-    assert json.loads(rig.lines[0])["user"] == failing
+    assert [line.fields for line in rig.told("SyncFailed")] == [{"user": failing}]
     assert type(error).__name__ in caplog.text
     assert "prompt" not in caplog.text + "".join(rig.lines)
 

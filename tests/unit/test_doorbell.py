@@ -55,7 +55,7 @@ def ring(
 ) -> Mapping[str, Any]:
     deadline = deadline or Clock().deadline(10)
     lines: list[str] = [] if emitted is None else emitted
-    metrics = Metrics(lines.append, lambda: 0.0)
+    metrics = Metrics(lines.append, lambda: 0.0, "tests")
     event = {"Records": list(records)}
     return doorbell.ring(event, syncs, metrics, deadline)  # type: ignore[arg-type]
 

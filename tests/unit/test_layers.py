@@ -37,7 +37,7 @@ def test_who_knows_botocore() -> None:
         for path in DOMAIN
         if any(name.split(".")[0] in ("botocore", "boto3") for name in imported(path))
     ]
-    assert users == ["botocore_engine", "botocore_letters"]
+    assert users == ["botocore_engine", "botocore_letters", "botocore_reader"]
 
 
 def test_functions_that_verify_no_token_load_no_token_library() -> None:

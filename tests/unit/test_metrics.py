@@ -2,13 +2,17 @@
 
 import json
 
+import pytest
+
+from chalicelib.config import metrics_namespace
 from chalicelib.metrics import Metrics
+from tests import emf
 
 NOW = 1_795_386_625.5
 
 
 def metrics(lines: list[str]) -> Metrics:
-    return Metrics(lines.append, lambda: NOW)
+    return Metrics(lines.append, lambda: NOW, "stage")
 
 
 def test_a_metric_is_one_line_in_the_embedded_format() -> None:
@@ -22,7 +26,7 @@ def test_a_metric_is_one_line_in_the_embedded_format() -> None:
                 "Timestamp": 1_795_386_625_500,
                 "CloudWatchMetrics": [
                     {
-                        "Namespace": "ImageStorage",
+                        "Namespace": "stage",
                         "Dimensions": [[]],
                         "Metrics": [{"Name": "SyncFailed", "Unit": "Count"}],
                     }
@@ -32,7 +36,16 @@ def test_a_metric_is_one_line_in_the_embedded_format() -> None:
             "user": "u",
         }
     ]
-    assert "\n" not in lines[0]
+    emf.read(lines[0])
+
+
+def test_several_metrics_of_one_event_are_one_line() -> None:
+    """Each has its own unit."""
+    lines: list[str] = []
+    metrics(lines).put({"EntriesApplied": 3, "SyncLag": 20}, user="u")
+    (line,) = map(emf.read, lines)
+    assert line.metrics == {"EntriesApplied": (3, "Count"), "SyncLag": (20, "Milliseconds")}
+    assert line.fields == {"user": "u"}
 
 
 def test_a_metric_may_count_several() -> None:
@@ -47,3 +60,33 @@ def test_nothing_is_written_for_zero() -> None:
     lines: list[str] = []
     metrics(lines).count("UsersBehind", 0)
     assert lines == []
+
+
+def test_details_cannot_break_the_line() -> None:
+    """Whatever a detail holds, it is one line, and one JSON value."""
+    lines: list[str] = []
+    metrics(lines).count("AuthorizerRefused", reason='a "quoted"\nline\u2028 of \ud800 text')
+    assert emf.read(lines[0]).fields == {"reason": 'a "quoted"\nline\u2028 of \ud800 text'}
+    assert lines[0].isascii()
+
+
+@pytest.mark.parametrize(
+    ("moment", "milliseconds"),
+    [(NOW, 0), (NOW - 1.25, 1250), (NOW - 0.0006, 1), (NOW + 5, 0)],
+)
+def test_time_since_a_moment(moment: float, milliseconds: int) -> None:
+    """In whole milliseconds; a moment that another machine's clock puts ahead of ours is now."""
+    assert metrics([]).milliseconds_since(moment) == milliseconds
+
+
+@pytest.mark.parametrize(
+    ("environ", "namespace"),
+    [
+        ({}, "ImageStorage"),
+        ({"METRICS_NAMESPACE": ""}, "ImageStorage"),
+        ({"METRICS_NAMESPACE": "image-storage-prod"}, "image-storage-prod"),
+    ],
+)
+def test_a_stage_counts_in_a_namespace_of_its_own(environ: dict[str, str], namespace: str) -> None:
+    """The environment names it; where it does not, there is one for all."""
+    assert metrics_namespace(environ) == namespace

@@ -1,0 +1,32 @@
+"""What API Gateway's authorizer answers of a token, and what is counted of it."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from chalice.app import AuthResponse
+
+from chalicelib.errors import KeysUnavailable, Unauthenticated
+from chalicelib.metrics import Metrics
+
+if TYPE_CHECKING:
+    from chalicelib.auth import Caller
+
+EXPIRES_AT = "expiresAt"
+"""The context member with the token's end: API Gateway caches what is answered here."""
+
+
+def decide(caller_of: Callable[[str], "Caller"], token: str, metrics: Metrics) -> AuthResponse:
+    """Lets the caller whom the token proves go anywhere, and nobody else.
+
+    KeysUnavailable if no token can be judged: API Gateway answers 500 then, and keeps nothing.
+    """
+    try:
+        caller = caller_of(token)
+    except Unauthenticated as refused:
+        metrics.count("AuthorizerRefused", reason=refused.reason)
+        return AuthResponse(routes=[], principal_id="nobody")
+    except KeysUnavailable:
+        metrics.count("AuthorizerUnavailable")
+        raise
+    context = {EXPIRES_AT: str(caller.expires_at)}
+    return AuthResponse(routes=["*"], principal_id=caller.user, context=context)

@@ -1,0 +1,151 @@
+"""What wakes an operator, and whom. docs/operations.md tells what each means and what to do."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from deploy.functions import API_HANDLER, READ_API, logical_id
+from deploy.stages import Stage
+
+Json = dict[str, Any]
+
+SERVING = ("authorize", READ_API, API_HANDLER, "on_images")
+"""The functions that a user waits for."""
+
+MINUTE = 60
+STACK = {"Ref": "AWS::StackName"}
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One of CloudWatch's, or ours; `dimensions` are name to value."""
+
+    namespace: Any
+    name: str
+    statistic: str = "Sum"
+    dimensions: tuple[tuple[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Rings when the metric was above `above` in each of the last `periods` periods of so many
+    seconds. Where there are no data, nothing was wrong."""
+
+    description: str
+    metric: Metric
+    above: float = 0
+    period: int = 5 * MINUTE
+    periods: int = 1
+
+    def resource(self) -> Json:
+        metric = self.metric
+        return {
+            "Type": "AWS::CloudWatch::Alarm",
+            "Properties": {
+                "AlarmDescription": self.description,
+                "AlarmActions": [{"Ref": "AlarmTopic"}],
+                "OKActions": [{"Ref": "AlarmTopic"}],
+                "Namespace": metric.namespace,
+                "MetricName": metric.name,
+                "Dimensions": [{"Name": name, "Value": of} for name, of in metric.dimensions],
+                "Statistic": metric.statistic,
+                "Period": self.period,
+                "ComparisonOperator": "GreaterThanThreshold",
+                "Threshold": self.above,
+                "EvaluationPeriods": self.periods,
+                "DatapointsToAlarm": self.periods,
+                "TreatMissingData": "notBreaching",
+            },
+        }
+
+
+def of_function(function: str, name: str, statistic: str = "Sum") -> Metric:
+    return Metric("AWS/Lambda", name, statistic, (("FunctionName", {"Ref": logical_id(function)}),))
+
+
+def of_table(table: str, name: str) -> Metric:
+    return Metric("AWS/DynamoDB", name, "Sum", (("TableName", {"Ref": table}),))
+
+
+def of_api(stage: Stage, name: str, statistic: str = "Sum") -> Metric:
+    return Metric(
+        "AWS/ApiGateway", name, statistic, (("ApiName", STACK), ("Stage", stage.api_stage))
+    )
+
+
+def ours(name: str, statistic: str = "Sum") -> Metric:
+    """One that the code writes (`chalicelib.metrics`)."""
+    return Metric(STACK, name, statistic)
+
+
+LETTERS = Metric(
+    "AWS/SQS",
+    "ApproximateNumberOfMessagesVisible",
+    "Maximum",
+    (("QueueName", {"Fn::GetAtt": ["DeadLetterQueue", "QueueName"]}),),
+)
+TABLES = ("PrimaryTable", "PartitionTable", "IdempotencyTable")
+
+
+def alarms_of(stage: Stage) -> dict[str, Alarm]:
+    return {
+        "IteratorAgeAlarm": Alarm(
+            "The stream is behind: libraries show new images late.",
+            of_function("on_images", "IteratorAge", "Maximum"),
+            above=60_000,  # milliseconds
+            period=MINUTE,
+            periods=3,
+        ),
+        "DeadLettersAlarm": Alarm(
+            "The stream's function gave up on some users' records.", LETTERS, period=MINUTE
+        ),
+        "ServerErrorsAlarm": Alarm(
+            "The API answers 5xx.", of_api(stage, "5XXError"), above=4, periods=2
+        ),
+        "UsersBehindAlarm": Alarm(
+            "The sweep brought users up to date whom the stream had not.", ours("UsersBehind")
+        ),
+        "HolesAlarm": Alarm("A log did not read as consecutive.", ours("HoleSeen")),
+        "SyncFailedAlarm": Alarm(
+            "Users' syncs fail again and again.", ours("SyncFailed"), above=5, periods=3
+        ),
+        **{
+            f"{logical_id(function)}ErrorsAlarm": Alarm(
+                f"{function} crashes, or runs out of time.", of_function(function, "Errors")
+            )
+            for function in (*SERVING, "scheduled_sweep")
+        },
+        **{
+            f"{logical_id(function)}ThrottlesAlarm": Alarm(
+                f"Lambda has no room to run {function}.", of_function(function, "Throttles")
+            )
+            for function in SERVING
+        },
+        **{
+            f"{table}{kind}ThrottlesAlarm": Alarm(
+                f"DynamoDB refuses {kind.lower()}s of {table}.",
+                of_table(table, f"{kind}ThrottleEvents"),
+                above=10,
+            )
+            for table in TABLES
+            for kind in ("Read", "Write")
+        },
+    }
+
+
+def alarms(stage: Stage) -> dict[str, Json]:
+    """The alarms, the topic that they tell, and the subscription of `AlarmEmail`, if given."""
+    topic = {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": {"Fn::Sub": _TOPIC}}}
+    subscription = {
+        "Type": "AWS::SNS::Subscription",
+        "Condition": "HasAlarmEmail",
+        "Properties": {
+            "TopicArn": {"Ref": "AlarmTopic"},
+            "Protocol": "email",
+            "Endpoint": {"Ref": "AlarmEmail"},
+        },
+    }
+    made = {name: alarm.resource() for name, alarm in alarms_of(stage).items()}
+    return {"AlarmTopic": topic, "AlarmSubscription": subscription, **made}
+
+
+_TOPIC = "${AWS::StackName}-alarms"

@@ -1,0 +1,121 @@
+"""From Chalice's zip to the one that is deployed: without what no function needs, and compiled.
+
+The same code, requirements and Python give the same bytes, wherever and whenever this runs.
+docs/decisions/0009-the-package.md has the reasons and the measurements.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
+
+SERVICES = {
+    "dynamodb": "dynamodb",
+    "dynamodbstreams": "streams.dynamodb",
+    "sqs": "sqs",
+    "sts": "sts",
+}
+"""What the functions make clients of: botocore's name, and the name in its list of endpoints."""
+
+LAMBDA_ROOT = "/var/task"
+"""Where Lambda unpacks the zip. Tracebacks name files below it."""
+
+ENDPOINTS = Path("botocore/data/endpoints.json")
+
+_MODEL = ("service-2.json.gz", "endpoint-rule-set-1.json.gz")
+"""What a client is made of. A service's other files are for paginators, waiters and examples."""
+
+_LICENCES = ("LICEN[CS]E*", "NOTICE*", "AUTHORS*")
+
+_LEFT_OUT = (
+    "*/.*",  # what editors and desktops leave behind
+    "*/__pycache__/*",  # of work on the code: different each time, and no use in a zip
+    "*.pyi",  # for type checkers
+    "*/py.typed",
+    "*.data/*",  # wheels' scripts
+    "cffi/*",  # cryptography needs its compiled part alone, which stands beside it
+    "pycparser/*",  # cffi needs it to read C
+    "pycparser-*",
+    "dateutil/zoneinfo/*.tar.gz",  # for systems that have no time zones of their own
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Of a zip: its own bytes, and how many files are in it."""
+
+    bytes: int
+    files: int
+
+
+def shrink(source: Path, target: Path) -> Size:
+    """Writes the zip to deploy to `target`; `source` is Chalice's, for this very Python."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        _unpack(source, folder)
+        _trim_endpoints(folder / ENDPOINTS)
+        _compile(folder)
+        return _pack(folder, target)
+
+
+def _unpack(source: Path, folder: Path) -> None:
+    with zipfile.ZipFile(source) as archive:
+        archive.extractall(folder, [name for name in archive.namelist() if _is_needed(name)])
+
+
+def _is_needed(name: str) -> bool:
+    path = PurePosixPath(name)
+    if any(fnmatchcase(name, pattern) for pattern in _LEFT_OUT):
+        return False
+    if fnmatchcase(name, "botocore/data/*/*"):
+        return path.parts[2] in SERVICES and path.name in _MODEL
+    if fnmatchcase(name, "*.dist-info/*"):
+        return any(fnmatchcase(path.name, pattern) for pattern in _LICENCES)
+    return True
+
+
+def _trim_endpoints(path: Path) -> None:
+    """Leaves our services in a list of all of AWS's, which every first client reads: 1.2 MB."""
+    endpoints = json.loads(path.read_bytes())
+    for partition in endpoints["partitions"]:
+        services = partition["services"]
+        partition["services"] = {
+            name: services[name] for name in services if name in SERVICES.values()
+        }
+    path.write_text(json.dumps(endpoints, separators=(",", ":")))
+
+
+def _compile(folder: Path) -> None:
+    """Bytecode that is used as it is: no time or hash of a source is compared.
+
+    In a fresh process, and in the order of names: how strings are written depends on what the
+    process has met before (github.com/python/cpython/issues/129724).
+    """
+    isolated = [sys.executable, "-I", "-S", "-m", "compileall", "-q"]
+    mode = ["--invalidation-mode", "unchecked-hash"]
+    paths = ["-s", str(folder), "-p", LAMBDA_ROOT, str(folder)]
+    subprocess.run([*isolated, *mode, *paths], check=True)
+
+
+def _pack(folder: Path, target: Path) -> Size:
+    files = {
+        path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()
+    }
+    with zipfile.ZipFile(target, "w") as archive:
+        for name in sorted(files):
+            archive.writestr(
+                _entry(name), files[name].read_bytes(), zipfile.ZIP_DEFLATED, compresslevel=9
+            )
+    return Size(target.stat().st_size, len(files))
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    """A file that everybody may read, of the earliest time that a zip can name."""
+    entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+    entry.create_system = 3  # Unix, whose modes follow
+    entry.external_attr = 0o100644 << 16
+    return entry

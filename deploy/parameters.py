@@ -1,0 +1,129 @@
+"""What one stack sets differently from another: the template's parameters, and their rules.
+
+The rules stand in the template, so that they hold in the AWS console too; `check` asks them before
+anything is sent.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from deploy.refusal import Refusal
+from deploy.stages import APP, CONFIG, Stage
+
+Parameter = dict[str, Any]
+"""A parameter as CloudFormation takes it."""
+
+SIGN_IN_ENDPOINTS = {
+    "OidcAuthorizationEndpoint": "authorization_endpoint",
+    "OidcTokenEndpoint": "token_endpoint",
+    "OidcEndSessionEndpoint": "end_session_endpoint",
+}
+
+_HTTPS = r"https://[A-Za-z0-9._-]+(:[0-9]+)?(/[^\s|]*)?"
+_ORIGIN = r"https?://[A-Za-z0-9._-]+(:[0-9]+)?"
+_TABLE = r"[A-Za-z0-9_.-]{3,255}"
+
+
+def parameters(stage: Stage) -> dict[str, Parameter]:
+    """All parameters; what the stage gives for one is its default."""
+    rules = {
+        "OidcIssuer": _parameter(
+            "The issuer (iss) of your users' tokens, exactly as it stands in them.",
+            _HTTPS,
+            "an https URL, such as https://issuer.example/realm",
+        ),
+        "OidcAudience": _parameter(
+            "The audience (aud) that tokens must be meant for.", r"\S+", "a word without spaces"
+        ),
+        "OidcJwksUrl": _parameter(
+            "Where the issuer publishes its keys (jwks_uri of its discovery document).",
+            _HTTPS,
+            "an https URL, such as https://issuer.example/.well-known/jwks.json",
+        ),
+        "OidcClientId": _parameter(
+            "The issuer's public client with which the gallery signs in; no sign-in if empty.",
+            r"\S*",
+            "a word without spaces, or empty",
+            default="",
+        ),
+        **{
+            name: _parameter(
+                f"The issuer's {of} of its discovery document, for the gallery.",
+                rf"({_HTTPS})?",
+                "an https URL, or empty",
+                default="",
+            )
+            for name, of in SIGN_IN_ENDPOINTS.items()
+        },
+        "CorsOrigins": _parameter(
+            "Origins whose pages may call the API, separated by commas; none if empty.",
+            rf"({_ORIGIN}(,{_ORIGIN})*)?",
+            "origins such as https://app.example, separated by commas without spaces",
+            default="",
+        ),
+        "AlarmEmail": _parameter(
+            "Who is told of alarms by e-mail; nobody if empty.",
+            r"([^@\s]+@[^@\s]+)?",
+            "an e-mail address, or empty",
+            default="",
+        ),
+        "PrimaryTableName": _table("the log of record", f"{APP}-{stage.name}-images"),
+        "PartitionTableName": _table("the users' read copies", f"{APP}-{stage.name}-partition"),
+        "IdempotencyTableName": _table(
+            "what requests under an Idempotency-Key did", f"{APP}-{stage.name}-idempotency"
+        ),
+    }
+    unknown = stage.parameters.keys() - rules.keys()
+    if unknown:
+        raise _unknown(unknown, rules, f"{CONFIG}, stage {stage.name}")
+    for name, value in stage.parameters.items():
+        rules[name]["Default"] = value
+    return rules
+
+
+def check(rules: Mapping[str, Parameter], given: Mapping[str, str]) -> None:
+    """Refusal unless every parameter has a value, and each value is as its rule says."""
+    unknown = given.keys() - rules.keys()
+    if unknown:
+        raise _unknown(unknown, rules, "PARAMETERS")
+    for name, rule in rules.items():
+        value = given.get(name, rule.get("Default"))
+        if value is None:
+            raise Refusal(
+                f"The parameter {name} is missing: {rule['Description']} Give it under "
+                f'"parameters" of the stage in {CONFIG}, or as PARAMETERS="{name}=…".'
+            )
+        if not isinstance(value, str) or not re.fullmatch(rule["AllowedPattern"], value):
+            raise Refusal(f"The parameter {name} is {value!r}; {rule['ConstraintDescription']}.")
+
+
+def assignments(text: str) -> dict[str, str]:
+    """``Name=value Name=value`` as a mapping."""
+    pairs = [word.partition("=") for word in text.split()]
+    wrong = [name for name, equals, _ in pairs if not equals]
+    if wrong:
+        raise Refusal(f"PARAMETERS takes Name=value pairs separated by spaces, not {wrong[0]!r}.")
+    return {name: value for name, _, value in pairs}
+
+
+def _parameter(description: str, pattern: str, rule: str, **more: str) -> Parameter:
+    return {
+        "Type": "String",
+        "Description": description,
+        "AllowedPattern": pattern,
+        "ConstraintDescription": f"must be {rule}",
+        **{key.capitalize(): value for key, value in more.items()},
+    }
+
+
+def _table(what: str, default: str) -> Parameter:
+    return _parameter(
+        f"The table of {what}.", _TABLE, "3 to 255 letters, digits, _ . -", default=default
+    )
+
+
+def _unknown(names: set[str], rules: Mapping[str, Parameter], where: str) -> Refusal:
+    return Refusal(
+        f"{where}: there is no parameter {', '.join(sorted(names))}. There are: {', '.join(rules)}."
+    )

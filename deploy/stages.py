@@ -1,0 +1,71 @@
+"""The stages of `.chalice/config.json`: Chalice's own file, with a few keys of ours in it.
+
+"prod": {
+    "api_gateway_stage": "api",        Chalice's: the first part of the API's paths
+    "lambda_architecture": "arm64",    Chalice's: or x86_64, its default
+    "production": true,                tables that outlive the stack and refuse deletion
+    "hard_isolation": true,            reads go through a role that is bound to one user
+    "bucket": "my-artifacts",          where the package is uploaded to
+    "parameters": {"OidcIssuer": "https://…", …}    see `deploy.parameters`
+}
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from deploy.refusal import Refusal
+
+APP = "image-storage"
+ROOT = Path(__file__).resolve().parent.parent
+CONFIG = Path(".chalice/config.json")
+T = TypeVar("T")
+LOCAL = "local"
+"""The stage of `chalice local`, which is deployed nowhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    name: str
+    api_stage: str = "api"
+    production: bool = False
+    hard_isolation: bool = False
+    bucket: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def stack(self) -> str:
+        return f"{APP}-{self.name}"
+
+
+def read_stage(name: str, root: Path = ROOT) -> Stage:
+    """Refusal where there is no such stage, or one of our keys is wrong."""
+    config = json.loads((root / CONFIG).read_text())
+    stages: dict[str, dict[str, Any]] = config["stages"]
+    if name not in stages or name == LOCAL:
+        known = ", ".join(stage for stage in stages if stage != LOCAL)
+        raise Refusal(
+            f"{CONFIG} has no stage {name!r} to deploy; it has: {known}. Name one "
+            f'(make deploy STAGE=dev), or add yours under "stages".'
+        )
+    given = stages[name]
+    return Stage(
+        name=name,
+        api_stage=_of(str, given, name, "api_gateway_stage", "api"),
+        production=_of(bool, given, name, "production", False),
+        hard_isolation=_of(bool, given, name, "hard_isolation", False),
+        bucket=_of(str, given, name, "bucket", ""),
+        parameters=_of(dict, given, name, "parameters", {}),
+    )
+
+
+def _of(kind: type[T], given: Mapping[str, Any], stage: str, key: str, default: T) -> T:
+    value = given.get(key, default)
+    if not isinstance(value, kind):
+        raise Refusal(f"{CONFIG}: {key} of the stage {stage} must be a JSON {_JSON[kind]}.")
+    return value
+
+
+_JSON: Mapping[type, str] = {str: "string", bool: "true or false", dict: "object of strings"}

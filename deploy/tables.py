@@ -1,0 +1,67 @@
+"""The three tables as CloudFormation resources, their keys taken from the code's own models."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pynamodb.models import Model
+
+from chalicelib.tables import MarkerItem, PartitionItem, PrimaryItem
+from deploy.stages import Stage
+
+Resource = dict[str, Any]
+
+
+def tables(stage: Stage) -> dict[str, Resource]:
+    """On demand, encrypted, with point-in-time recovery. In production they outlive the stack, and
+    refuse deletion until that is switched off."""
+    keys_only = {"StreamSpecification": {"StreamViewType": "KEYS_ONLY"}}
+    ttl = {"AttributeName": MarkerItem.expires_at.attr_name, "Enabled": True}
+    return {
+        "PrimaryTable": _table(stage, "PrimaryTableName", PrimaryItem, keys_only),
+        "PartitionTable": _table(stage, "PartitionTableName", PartitionItem, {}),
+        "IdempotencyTable": _table(
+            stage, "IdempotencyTableName", MarkerItem, {"TimeToLiveSpecification": ttl}
+        ),
+    }
+
+
+def _table(stage: Stage, name: str, model: type[Model], more: Mapping[str, Any]) -> Resource:
+    policy = "Retain" if stage.production else "Delete"
+    return {
+        "Type": "AWS::DynamoDB::Table",
+        "DeletionPolicy": policy,
+        "UpdateReplacePolicy": policy,
+        "Properties": {
+            "TableName": {"Ref": name},
+            "BillingMode": "PAY_PER_REQUEST",
+            "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
+            "SSESpecification": {"SSEEnabled": True},
+            "DeletionProtectionEnabled": stage.production,
+            **_schema(model),
+            **more,
+        },
+    }
+
+
+def _schema(model: type[Model]) -> dict[str, Any]:
+    """Keys, their types and the indexes: what PynamoDB itself makes a table from."""
+    schema = model._get_schema()
+    indexes = [
+        {
+            "IndexName": index["index_name"],
+            "KeySchema": _keys(index["key_schema"]),
+            "Projection": index["projection"],
+        }
+        for index in schema["global_secondary_indexes"]
+    ]
+    return {
+        "AttributeDefinitions": sorted(
+            schema["attribute_definitions"], key=lambda attribute: attribute["AttributeName"]
+        ),
+        "KeySchema": _keys(schema["key_schema"]),
+        **({"GlobalSecondaryIndexes": indexes} if indexes else {}),
+    }
+
+
+def _keys(schema: Any) -> list[Any]:
+    return sorted(schema, key=lambda key: key["KeyType"])  # HASH, then RANGE, as the API wants it

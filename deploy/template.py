@@ -1,0 +1,153 @@
+"""What is merged into the template that Chalice makes of the app: all that a stack has besides."""
+
+import json
+from typing import Any
+
+from chalice.app import Chalice
+
+from deploy import alarms, api, dashboard
+from deploy.functions import API_HANDLER, GRANTS, READ_API, logical_id
+from deploy.parameters import parameters
+from deploy.roles import READER_ROLE, arn, roles
+from deploy.stages import Stage
+from deploy.tables import tables
+
+Json = dict[str, Any]
+
+LOG_DAYS = 30
+RETRIES = 5
+RECORD_AGE = 3600
+"""Seconds after which a record of the stream is given up on, and its dead letter written."""
+
+LETTER_DAYS = 14
+"""SQS keeps messages no longer. The stream forgets what they point to after 24 hours."""
+
+OPERATION_SECONDS = 900
+"""The longest that a function may run. No letter shows again while its redrive may still run."""
+
+
+def additions(stage: Stage, app: Chalice) -> Json:
+    """`chalice package --merge-template` adds this, dictionaries deeply, all else as it is."""
+    return {
+        "Description": f"Image Storage, stage {stage.name}",
+        "Parameters": parameters(stage),
+        "Conditions": {"HasAlarmEmail": {"Fn::Not": [{"Fn::Equals": [_ref("AlarmEmail"), ""]}]}},
+        # Without it SAM makes a second API stage, called "Stage".
+        "Globals": {"Api": {"OpenApiVersion": "2.0"}},
+        "Resources": {
+            **tables(stage),
+            **roles(stage),
+            **_dead_letter_queue(),
+            **_log_groups(),
+            **{logical_id(name): _function(stage, name) for name in GRANTS},
+            "RestAPI": {
+                "Properties": {
+                    "EndpointConfiguration": {"Type": "REGIONAL"},
+                    "DefinitionBody": api.definition(app),
+                }
+            },
+            "ReadApiInvokePermission": api.permission(READ_API),
+            **alarms.alarms(stage),
+            "Dashboard": dashboard.dashboard(stage),
+        },
+        "Outputs": _outputs(),
+    }
+
+
+def _function(stage: Stage, name: str) -> Json:
+    properties: Json = {
+        "FunctionName": {"Fn::Sub": f"${{AWS::StackName}}-{name}"},
+        "Role": arn(f"{logical_id(name)}Role"),
+        "LoggingConfig": {
+            "LogFormat": "JSON",
+            "ApplicationLogLevel": "INFO",  # above it Lambda drops the metrics too
+            "LogGroup": _ref(_log_group(name)),
+        },
+        "Environment": {"Variables": _environment(stage, name)},
+    }
+    if name == "on_images":
+        properties["Events"] = {"OnImagesDynamodbEventSource": {"Properties": _event_source()}}
+    return {"Properties": properties}
+
+
+def _environment(stage: Stage, name: str) -> Json:
+    variables: Json = {
+        "PRIMARY_TABLE": _ref("PrimaryTable"),
+        "PARTITION_TABLE": _ref("PartitionTable"),
+        "IDEMPOTENCY_TABLE": _ref("IdempotencyTable"),
+        "OIDC_ISSUER": _ref("OidcIssuer"),
+        "OIDC_AUDIENCE": _ref("OidcAudience"),
+        "OIDC_JWKS_URL": _ref("OidcJwksUrl"),
+        "METRICS_NAMESPACE": _ref("AWS::StackName"),
+    }
+    if name in (API_HANDLER, READ_API):
+        variables["CORS_ORIGINS"] = _ref("CorsOrigins")
+    if name == READ_API:
+        variables |= {
+            "OIDC_CLIENT_ID": _ref("OidcClientId"),
+            "OIDC_AUTHORIZATION_ENDPOINT": _ref("OidcAuthorizationEndpoint"),
+            "OIDC_TOKEN_ENDPOINT": _ref("OidcTokenEndpoint"),
+            "OIDC_END_SESSION_ENDPOINT": _ref("OidcEndSessionEndpoint"),
+        }
+    if name == READ_API and stage.hard_isolation:
+        variables["READER_ROLE_ARN"] = arn(READER_ROLE)
+    if name == "redrive_dead_letters":
+        variables["DEAD_LETTER_QUEUE_URL"] = _ref("DeadLetterQueue")
+    return variables
+
+
+def _event_source() -> Json:
+    """The stream's doorbell: each new entry, from the stream's beginning on."""
+    return {
+        "Stream": arn("PrimaryStream"),
+        "StartingPosition": "TRIM_HORIZON",
+        "FilterCriteria": {"Filters": [{"Pattern": json.dumps({"eventName": ["INSERT"]})}]},
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        "BisectBatchOnFunctionError": True,
+        "MaximumRetryAttempts": RETRIES,
+        "MaximumRecordAgeInSeconds": RECORD_AGE,
+        "DestinationConfig": {"OnFailure": {"Type": "SQS", "Destination": arn("DeadLetterQueue")}},
+    }
+
+
+def _dead_letter_queue() -> dict[str, Json]:
+    return {
+        "DeadLetterQueue": {
+            "Type": "AWS::SQS::Queue",
+            "Properties": {
+                "QueueName": {"Fn::Sub": "${AWS::StackName}-dead-letters"},
+                "MessageRetentionPeriod": LETTER_DAYS * 24 * 3600,
+                "VisibilityTimeout": OPERATION_SECONDS,
+                "SqsManagedSseEnabled": True,
+            },
+        }
+    }
+
+
+def _log_groups() -> dict[str, Json]:
+    return {
+        _log_group(name): {
+            "Type": "AWS::Logs::LogGroup",
+            "Properties": {
+                "LogGroupName": {"Fn::Sub": f"/aws/lambda/${{AWS::StackName}}-{name}"},
+                "RetentionInDays": LOG_DAYS,
+            },
+        }
+        for name in GRANTS
+    }
+
+
+def _outputs() -> Json:
+    tables = ("PrimaryTable", "PartitionTable", "IdempotencyTable")
+    return {
+        **{f"{table}Name": {"Value": _ref(table)} for table in tables},
+        "DeadLetterQueueUrl": {"Value": _ref("DeadLetterQueue")},
+    }
+
+
+def _log_group(function: str) -> str:
+    return f"{logical_id(function)}LogGroup"
+
+
+def _ref(name: str) -> Json:
+    return {"Ref": name}

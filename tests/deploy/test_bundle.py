@@ -1,0 +1,432 @@
+"""The package that is deployed: what is in it, that it is always the same, that it runs alone."""
+
+import compileall
+import importlib.util
+import json
+import marshal
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from jwt.algorithms import RSAAlgorithm
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from deploy.bundle import ENDPOINTS, SERVICES, Size, shrink
+from deploy.stages import CONFIG, ROOT
+
+MACHINES = {"x86_64": 62, "arm64": 183}
+"""Lambda's architectures, and what a native library's header (ELF's e_machine) calls them."""
+
+HERE = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
+CONTENTS = {
+    *("app", "chalicelib", "chalice", "__pycache__"),
+    *("botocore", "dateutil", "jmespath", "pynamodb", "six", "urllib3"),
+    *("_cffi_backend", "cryptography", "jwt"),
+}
+MAX_BYTES = 8_000_000
+MAX_FILES = 700
+
+each_architecture = pytest.mark.parametrize("architecture", MACHINES)
+needs_lambdas_system = pytest.mark.skipif(
+    platform.system() != "Linux" or HERE not in MACHINES, reason="the libraries are for Linux"
+)
+
+
+@dataclass(frozen=True)
+class Package:
+    """Chalice's zip, and ours."""
+
+    chalices: Path
+    ours: Path
+    size: Size
+
+    @cached_property
+    def files(self) -> Mapping[str, bytes]:
+        with zipfile.ZipFile(self.ours) as archive:
+            return {name: archive.read(name) for name in archive.namelist()}
+
+    @cached_property
+    def distributions(self) -> list[str]:
+        """The folders that say what Chalice took in: ``six-1.17.0.dist-info``."""
+        with zipfile.ZipFile(self.chalices) as archive:
+            tops = {name.split("/")[0] for name in archive.namelist()}
+        return sorted(top for top in tops if top.endswith(".dist-info"))
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Package]:
+    """By architecture, each made in a copy of the project."""
+    return {name: packaged_for(name, tmp_path_factory.mktemp(name)) for name in MACHINES}
+
+
+def packaged_for(architecture: str, folder: Path) -> Package:
+    project = copied(folder / "project", architecture)
+    subprocess.run(
+        [Path(sys.executable).with_name("chalice"), "package", "--stage", "dev", folder / "out"],
+        cwd=project,
+        env={**os.environ, "AWS_DEFAULT_REGION": "eu-west-1"},
+        check=True,
+        capture_output=True,
+    )
+    chalices, ours = folder / "out" / "deployment.zip", folder / "ours.zip"
+    return Package(chalices, ours, shrink(chalices, ours))
+
+
+def copied(project: Path, architecture: str) -> Path:
+    """The project in another folder, with what work leaves there: bytecode, a desktop's file."""
+    shutil.copytree(ROOT / "chalicelib", project / "chalicelib")
+    for name in ("app.py", "requirements.txt"):
+        shutil.copy(ROOT / name, project)
+    compileall.compile_dir(project / "chalicelib", quiet=2)
+    (project / "chalicelib" / "__pycache__" / "log.cpython-310.pyc").touch()
+    (project / "chalicelib" / ".DS_Store").touch()
+    config = json.loads((ROOT / CONFIG).read_text())
+    config["stages"]["dev"]["lambda_architecture"] = architecture
+    (project / CONFIG).parent.mkdir()
+    (project / CONFIG).write_text(json.dumps(config))
+    return project
+
+
+# What is in it
+
+
+@each_architecture
+def test_it_is_small(packages: Mapping[str, Package], architecture: str) -> None:
+    """A third of Chalice's. Beyond the bounds, somebody has to decide whether it should grow."""
+    package = packages[architecture]
+    print(f"{architecture}: {package.size.bytes:,} bytes, {package.size.files} files")
+    assert package.size == Size(package.ours.stat().st_size, len(package.files))
+    assert package.size.bytes < MAX_BYTES
+    assert package.size.files < MAX_FILES
+
+
+@each_architecture
+def test_it_has_the_product_and_its_libraries_and_nothing_else(
+    packages: Mapping[str, Package], architecture: str
+) -> None:
+    paths = [PurePosixPath(name) for name in packages[architecture].files]
+    tops = {path.parts[0] for path in paths}
+    assert {top.split(".")[0] for top in tops if not top.endswith(".dist-info")} == CONTENTS
+    assert not {".pyi", ".typed"} & {path.suffix for path in paths}
+    assert not {"tests", ".DS_Store"} & {part for path in paths for part in path.parts}
+
+
+@each_architecture
+def test_all_that_it_is_made_of_is_pinned(
+    packages: Mapping[str, Package], architecture: str
+) -> None:
+    """And all that is pinned is there: Chalice only warns of what it could not get."""
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    pins = [Requirement(line.split("#")[0]) for line in lines if line.split("#")[0]]
+    taken = [folder.removesuffix(".dist-info") for folder in packages[architecture].distributions]
+    assert {f"{canonicalize_name(pin.name)}{pin.specifier}" for pin in pins} == {
+        f"{canonicalize_name(name)}=={version}" for name, version in (t.split("-") for t in taken)
+    }
+
+
+def test_each_library_brings_its_licence(packages: Mapping[str, Package]) -> None:
+    """All but pycparser, which is not in it."""
+    package = packages["x86_64"]
+    licensed = {name.split("-")[0] for name in package.files if "LICENSE" in name}
+    taken = {folder.split("-")[0] for folder in package.distributions}
+    assert taken - licensed == {"pycparser"}
+
+
+def test_botocore_knows_the_services_that_the_code_makes_clients_of(
+    packages: Mapping[str, Package],
+) -> None:
+    sources = [ROOT / "app.py", *(ROOT / "chalicelib").rglob("*.py")]
+    code = "".join(source.read_text() for source in sources)
+    used = set(re.findall(r"\bcreate_client\(\s*(\S+?)[,)]", code))
+    assert used == {f'"{service}"' for service in SERVICES}
+    for model in ("service-2.json.gz", "endpoint-rule-set-1.json.gz"):
+        files = [name for name in packages["x86_64"].files if name.endswith(f"/{model}")]
+        assert {file.split("/")[2] for file in files} == set(SERVICES)
+
+
+def test_the_list_of_endpoints_is_of_those_services(packages: Mapping[str, Package]) -> None:
+    """Whoever makes a first client reads all of it."""
+    endpoints = json.loads(packages["x86_64"].files[ENDPOINTS.as_posix()])
+    for partition in endpoints["partitions"]:
+        assert set(partition["services"]) <= set(SERVICES.values())
+    assert set(endpoints["partitions"][0]["services"]) == set(SERVICES.values())
+
+
+@each_architecture
+def test_its_native_libraries_are_the_architectures(
+    packages: Mapping[str, Package], architecture: str
+) -> None:
+    libraries = {
+        name.split("/")[-1].split(".")[0]: content
+        for name, content in packages[architecture].files.items()
+        if name.endswith(".so")
+    }
+    assert set(libraries) == {"_cffi_backend", "_rust"}
+    for content in libraries.values():
+        assert content.startswith(b"\x7fELF")
+        assert int.from_bytes(content[18:20], "little") == MACHINES[architecture]
+
+
+@each_architecture
+def test_each_source_has_bytecode_that_is_used_unchecked(
+    packages: Mapping[str, Package], architecture: str
+) -> None:
+    """PEP 552: flags 1 are a hash of the source, which nobody compares."""
+    files = packages[architecture].files
+    sources = [name for name in files if name.endswith(".py")]
+    assert len(sources) == sum(name.endswith(".pyc") for name in files)
+    for name in sources:
+        bytecode = files[importlib.util.cache_from_source(name)]
+        assert bytecode[:4] == importlib.util.MAGIC_NUMBER
+        assert int.from_bytes(bytecode[4:8], "little") == 1
+        assert bytecode[8:16] == importlib.util.source_hash(files[name])
+        assert marshal.loads(bytecode[16:]).co_filename == f"/var/task/{name}"
+
+
+# That it is always the same
+
+
+SHRINK = """
+import string, sys
+from pathlib import Path
+from deploy.bundle import shrink
+interned = [sys.intern(character) for character in string.printable]
+shrink(*map(Path, sys.argv[1:]))
+"""
+
+
+def test_the_same_code_makes_the_same_bytes_anywhere(
+    packages: Mapping[str, Package], packaged: Path, tmp_path: Path
+) -> None:
+    """Here from the project's own folder, by a process in which more is interned, as other
+    modules may do: bytecode that were made in it would be another."""
+    stage = json.loads((ROOT / CONFIG).read_text())["stages"]["dev"]
+    copy = packages[stage.get("lambda_architecture", "x86_64")]
+    own = tmp_path / "own.zip"
+    paths = [packaged / "deployment.zip", own]
+    subprocess.run([sys.executable, "-c", SHRINK, *paths], cwd=ROOT, check=True)
+    assert own.read_bytes() == copy.ours.read_bytes()
+
+
+@each_architecture
+def test_its_files_are_in_order_and_for_all_to_read(
+    packages: Mapping[str, Package], architecture: str
+) -> None:
+    """Whoever packages: Lambda runs the code as another user than the one who unpacks it."""
+    with zipfile.ZipFile(packages[architecture].ours) as archive:
+        assert archive.namelist() == sorted(archive.namelist())
+        assert {entry.external_attr >> 16 for entry in archive.infolist()} == {0o100644}
+
+
+# That it runs alone
+
+
+LAMBDAS_ENVIRONMENT = {
+    "AWS_REGION": "eu-west-1",
+    "AWS_DEFAULT_REGION": "eu-west-1",
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_SESSION_TOKEN": "test",
+}
+
+WATCHED = """
+import sys
+folder = sys.argv[1]
+compiled = []
+def hook(event, args):
+    if event == "compile" and str(args[1]).startswith((folder, "/var/task")):
+        compiled.append(args[1])
+sys.addaudithook(hook)
+sys.path.insert(0, folder)
+"""
+"""Only the package and Python's own library are on the path, and no file of it is compiled."""
+
+
+@pytest.fixture(scope="session")
+def unpacked(
+    packages: Mapping[str, Package], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Path]:
+    """As Lambda has it: in a folder that nobody can write to."""
+    folder = tmp_path_factory.mktemp("task")
+    with zipfile.ZipFile(packages[HERE].ours) as archive:
+        archive.extractall(folder)
+    set_modes(folder, 0o555)
+    yield folder
+    set_modes(folder, 0o755)
+
+
+def set_modes(folder: Path, mode: int) -> None:
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(mode)
+
+
+def alone(unpacked: Path, code: str, *arguments: str, **environ: str) -> Any:
+    """What the code prints, as JSON."""
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-B", "-c", WATCHED + code, str(unpacked), *arguments],
+        env=LAMBDAS_ENVIRONMENT | environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+HANDLERS = """
+import json
+import app
+handlers = {name: callable(getattr(app, name)) for name in sys.argv[2:]}
+import chalicelib.auth
+files = [module.__file__ for module in sys.modules.values() if getattr(module, "__file__", None)]
+strangers = [file for file in files if "site-packages" in file]
+print(json.dumps([handlers, compiled, strangers]))
+"""
+
+
+@needs_lambdas_system
+def test_each_functions_handler_is_there_and_nothing_is_compiled_for_it(
+    unpacked: Path, packaged: Path
+) -> None:
+    resources = json.loads((packaged / "sam.json").read_text())["Resources"].values()
+    named = [resource["Properties"].get("Handler", "") for resource in resources]
+    functions = [handler.removeprefix("app.") for handler in named if handler]
+    handlers, compiled, strangers = alone(unpacked, HANDLERS, *functions)
+    assert handlers == dict.fromkeys(functions, True)
+    assert {"app", "read_api", "authorize", "on_images", "erase_user"} <= set(handlers)
+    assert compiled == []
+    assert strangers == []
+
+
+ADDRESSES = """
+import json, ssl
+import botocore.session
+from botocore.httpsession import where
+ssl.create_default_context(cafile=where())
+session = botocore.session.get_session()
+print(json.dumps({
+    region: [session.create_client(service, region).meta.endpoint_url for service in sys.argv[2:]]
+    for region in ("eu-west-1", "us-gov-west-1", "cn-north-1", "xx-unheard-of-1")
+}))
+"""
+
+
+@needs_lambdas_system
+def test_clients_find_their_services_in_all_of_awss_partitions(unpacked: Path) -> None:
+    """Also in a region that botocore does not know yet."""
+    found = alone(unpacked, ADDRESSES, *sorted(SERVICES))
+    hosts = ("dynamodb.{}", "streams.dynamodb.{}", "sqs.{}", "sts.{}")
+    assert found == {
+        region: [f"https://{host.format(region)}.{suffix}" for host in hosts]
+        for region, suffix in {
+            "eu-west-1": "amazonaws.com",
+            "us-gov-west-1": "amazonaws.com",
+            "cn-north-1": "amazonaws.com.cn",
+            "xx-unheard-of-1": "amazonaws.com",
+        }.items()
+    }
+
+
+CALLS = """
+import json, time
+import app
+from chalicelib.botocore_letters import SqsDeadLetters
+from chalicelib.dead_letters import Batch
+from chalicelib.botocore_reader import ReaderRole
+letters = SqsDeadLetters.from_environment("https://sqs.eu-west-1.amazonaws.com/1/letters")
+stream = "arn:aws:dynamodb:eu-west-1:123456789012:table/images/stream/2026"
+role = ReaderRole.from_environment("arn:aws:iam::123456789012:role/reader", time.time)
+print(json.dumps([
+    app.dynamo().query(TableName="images")["Items"],
+    role.dynamo("alice").query(TableName="images")["Items"],
+    letters.receive(),
+    letters.records(Batch(stream, "shard".ljust(28, "-"), "1".zfill(21), "2".zfill(21))),
+]))
+"""
+
+ASSUMED = b"""<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
+<AssumeRoleResult><Credentials><AccessKeyId>reader</AccessKeyId><SecretAccessKey>s</SecretAccessKey>
+<SessionToken>t</SessionToken><Expiration>2100-01-01T00:00:00Z</Expiration></Credentials>
+</AssumeRoleResult></AssumeRoleResponse>"""
+NOTHING = json.dumps({"Items": [], "Messages": [], "Records": [], "ShardIterator": "i"}).encode()
+BUSY = json.dumps({"__type": "com.amazonaws#ThrottlingException"}).encode()
+
+
+@pytest.fixture
+def aws() -> Iterator[tuple[str, list[str]]]:
+    """An address that answers an error once, then nothing; and who asked there for what."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            key = self.headers["Authorization"].split("=")[1].split("/")[0]
+            asked.append(f"{key}: {self.headers.get('X-Amz-Target', 'AssumeRole')}")
+            if len(asked) == 1:
+                self.answer(400, BUSY)
+            else:
+                self.answer(200, ASSUMED if b"Action=AssumeRole" in body else NOTHING)
+
+        def answer(self, status: int, body: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_args: object) -> None:
+            """Says nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever).start()
+    yield f"http://127.0.0.1:{server.server_port}", asked
+    server.shutdown()
+    server.server_close()
+
+
+@needs_lambdas_system
+def test_its_clients_make_the_calls_of_all_functions(
+    unpacked: Path, aws: tuple[str, list[str]]
+) -> None:
+    """They repeat one that failed in passing, and assume the reader's role."""
+    address, asked = aws
+    assert alone(unpacked, CALLS, AWS_ENDPOINT_URL=address) == [[], [], [], []]
+    assert asked == [
+        "test: DynamoDB_20120810.Query",
+        "test: DynamoDB_20120810.Query",
+        "test: AssumeRole",
+        "reader: DynamoDB_20120810.Query",
+        "test: AmazonSQS.ReceiveMessage",
+        "test: DynamoDBStreams_20120810.GetShardIterator",
+        "test: DynamoDBStreams_20120810.GetRecords",
+    ]
+
+
+TOKEN = """
+import json
+from chalicelib.auth import parse_jwks, verified_claims
+(key,) = parse_jwks(sys.argv[2].encode())
+print(json.dumps(verified_claims(sys.argv[3], key)))
+"""
+
+
+@needs_lambdas_system
+def test_it_verifies_tokens(unpacked: Path) -> None:
+    key = rsa.generate_private_key(65537, 2048)
+    public = RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
+    token = jwt.encode({"sub": "alice"}, key, "RS256")
+    assert alone(unpacked, TOKEN, json.dumps({"keys": [public]}), token) == {"sub": "alice"}

@@ -1,0 +1,102 @@
+"""One emulator, one issuer and one deployed stack for all tests: `make test-deployed`."""
+
+import os
+from collections.abc import Generator, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.deployed.allowances import let_the_stream_be_read, use_gateway_responses
+from tests.deployed.emulator import Emulator, emulating
+from tests.deployed.https import publishing, write_certificate
+from tests.deployed.people import GALLERY, Arrive, Directory, arrivals
+from tests.deployed.stack import API_STAGE, Project, Stack
+
+# The emulator is no part of `make test`: `make test-deployed` names the Python that has it.
+collect_ignore_glob = [] if "EMULATOR" in os.environ else ["test_*.py"]
+
+LOG = pytest.StashKey[Path]()
+LOG_LINES = 100
+
+STAGES: Mapping[str, Mapping[str, Any]] = {
+    "dev": {"api_gateway_stage": API_STAGE},
+    "bound": {"api_gateway_stage": API_STAGE, "hard_isolation": True},
+}
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("https") / "certificate.pem"
+    write_certificate(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def emulator(
+    tmp_path_factory: pytest.TempPathFactory, certificate: Path, pytestconfig: pytest.Config
+) -> Iterator[Emulator]:
+    python = Path(os.environ["EMULATOR"]).absolute()
+    with emulating(python, tmp_path_factory.mktemp("emulator"), certificate) as started:
+        pytestconfig.stash[LOG] = started.log
+        yield started
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What fails shows the end of the emulator's log."""
+    report = yield
+    if report.failed and LOG in item.config.stash:
+        lines = item.config.stash[LOG].read_text(errors="replace").splitlines()
+        report.sections.append(("emulator", "\n".join(lines[-LOG_LINES:])))
+    return report
+
+
+@pytest.fixture(scope="session")
+def directory(emulator: Emulator) -> Directory:
+    return Directory.create(emulator)
+
+
+@pytest.fixture(scope="session")
+def parameters(
+    emulator: Emulator, directory: Directory, certificate: Path
+) -> Iterator[Mapping[str, str]]:
+    """The stages': they take the directory's tokens."""
+
+    def document_at(path: str) -> bytes:
+        return httpx.get(emulator.url + path, trust_env=False).raise_for_status().content
+
+    with publishing(document_at, certificate) as url:
+        yield {
+            "OidcIssuer": directory.issuer,
+            "OidcAudience": directory.app,
+            "OidcClientId": directory.app,
+            "OidcAuthorizationEndpoint": "https://login.issuer.example/oauth2/authorize",
+            "OidcTokenEndpoint": "https://login.issuer.example/oauth2/token",
+            "OidcJwksUrl": url + directory.keys_path,
+            "CorsOrigins": GALLERY,
+        }
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory, emulator: Emulator) -> Project:
+    return Project.copy(tmp_path_factory.mktemp("project"), emulator, STAGES)
+
+
+@pytest.fixture(scope="session")
+def stack(project: Project, parameters: Mapping[str, str], emulator: Emulator) -> Stack:
+    project.deploy("dev", parameters)
+    stack = Stack("image-storage-dev", emulator)
+    use_gateway_responses(stack)
+    let_the_stream_be_read(stack)
+    return stack
+
+
+@pytest.fixture
+def arrives(stack: Stack, directory: Directory) -> Iterator[Arrive]:
+    """At the shared stack."""
+    with arrivals(directory, stack.url) as arrive:
+        yield arrive

@@ -1,0 +1,97 @@
+"""Users who sign in at an OpenID Connect issuer: the emulator's Cognito, whose tokens are real."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from chalicelib.entries import UserId
+from chalicelib.users import user_id
+from local.engine import REGION
+from tests.deployed.emulator import Emulator
+
+GALLERY = "https://gallery.example"
+"""The site whose pages may call the API in people's browsers."""
+
+PASSWORD = "A-long-passw0rd-of-nobody"
+
+
+@dataclass(frozen=True)
+class Directory:
+    """A user pool, and the app that its users sign in to."""
+
+    cognito: Any
+    pool: str
+    app: str
+
+    @classmethod
+    def create(cls, emulator: Emulator) -> "Directory":
+        cognito = emulator.client("cognito-idp")
+        pool = cognito.create_user_pool(PoolName="people")["UserPool"]["Id"]
+        app = cognito.create_user_pool_client(
+            UserPoolId=pool, ClientName="gallery", ExplicitAuthFlows=["ALLOW_USER_PASSWORD_AUTH"]
+        )["UserPoolClient"]["ClientId"]
+        return cls(cognito, pool, app)
+
+    @property
+    def issuer(self) -> str:
+        return f"https://cognito-idp.{REGION}.amazonaws.com/{self.pool}"
+
+    @property
+    def keys_path(self) -> str:
+        """Where the pool's keys are, at AWS and in the emulator."""
+        return f"/{self.pool}/.well-known/jwks.json"
+
+    def add(self, name: str) -> str:
+        """A new user; answers the subject that the issuer gives it."""
+        user = {"UserPoolId": self.pool, "Username": name}
+        made = self.cognito.admin_create_user(**user, MessageAction="SUPPRESS")["User"]
+        self.cognito.admin_set_user_password(**user, Password=PASSWORD, Permanent=True)
+        attributes = {each["Name"]: each["Value"] for each in made["Attributes"]}
+        return str(attributes["sub"])
+
+    def sign_in(self, name: str) -> str:
+        """The ID token: it is the one that names our app as its audience."""
+        answer = self.cognito.initiate_auth(
+            AuthFlow="USER_PASSWORD_AUTH",
+            ClientId=self.app,
+            AuthParameters={"USERNAME": name, "PASSWORD": PASSWORD},
+        )
+        return str(answer["AuthenticationResult"]["IdToken"])
+
+
+@dataclass(frozen=True)
+class Person:
+    """A user who has signed in. `api` sends their token along."""
+
+    subject: str
+    user: UserId
+    api: httpx.Client
+
+
+Arrive = Callable[[str], Person]
+"""Signs a new user up and in; names may repeat."""
+
+
+@contextmanager
+def arrivals(directory: Directory, url: str) -> Iterator[Arrive]:
+    """People for the API at that URL. Their connections end with the block."""
+    with ExitStack() as clients:
+
+        def arrive(name: str) -> Person:
+            name = f"{name}-{uuid.uuid4()}"
+            subject = directory.add(name)
+            headers = {"Authorization": f"Bearer {directory.sign_in(name)}"}
+            api = httpx.Client(base_url=url, headers=headers, timeout=60, trust_env=False)
+            return Person(subject, user_id(directory.issuer, subject), clients.enter_context(api))
+
+        yield arrive
+
+
+def shown(person: Person) -> list[int]:
+    """The cursors on the person's first page, newest first."""
+    page = person.api.get("/api/images").raise_for_status().json()
+    return [image["cursor"] for image in page["images"]]

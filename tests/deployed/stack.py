@@ -1,0 +1,145 @@
+"""A stage deployed into the emulator, as its operator has it."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chalicelib.entries import UserId
+from tests.deployed.emulator import Emulator
+
+ROOT = Path(__file__).parents[2]
+MADE_OF = ("app.py", "chalicelib", "deploy", "requirements.txt", ".chalice/config.json")
+"""All that a deployment is made of."""
+
+BUCKET = "artifacts"
+
+API_STAGE = "api"
+"""What a path begins with: the stage of API Gateway, which has nothing to do with ours."""
+
+
+@dataclass(frozen=True)
+class Project:
+    """A copy of this one, with stages of its own, deployed by the product's own commands."""
+
+    folder: Path
+    emulator: Emulator
+
+    @classmethod
+    def copy(
+        cls, folder: Path, emulator: Emulator, stages: Mapping[str, Mapping[str, Any]]
+    ) -> "Project":
+        for name in MADE_OF:
+            copy(ROOT / name, folder / name)
+        path = folder / ".chalice" / "config.json"
+        config = json.loads(path.read_text())
+        config["stages"] |= stages
+        path.write_text(json.dumps(config))
+        emulator.client("s3").create_bucket(Bucket=BUCKET)
+        return cls(folder, emulator)
+
+    def deploy(self, stage: str, parameters: Mapping[str, str]) -> str:
+        """Answers what the command says."""
+        assignments = " ".join(f"{name}={value}" for name, value in parameters.items())
+        return self._run("deploy", stage, {"BUCKET": BUCKET, "PARAMETERS": assignments})
+
+    def destroy(self, stage: str) -> str:
+        return self._run("destroy", stage, {})
+
+    def _run(self, command: str, stage: str, variables: Mapping[str, str]) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "deploy", command, stage],
+            cwd=self.folder,
+            env={**self.emulator.environ, **variables},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        said: str = done.stdout + done.stderr
+        assert done.returncode == 0, said
+        return said
+
+
+def copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+    else:
+        shutil.copy(source, target)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A deployed stage by the name of its CloudFormation stack."""
+
+    name: str
+    emulator: Emulator
+
+    def outputs(self) -> dict[str, str]:
+        found = self.emulator.client("cloudformation").describe_stacks(StackName=self.name)
+        return {each["OutputKey"]: each["OutputValue"] for each in found["Stacks"][0]["Outputs"]}
+
+    def resources(self) -> dict[str, Any]:
+        """The deployed template's resources, as CloudFormation has them."""
+        cloudformation = self.emulator.client("cloudformation")
+        found = cloudformation.get_template(StackName=self.name)
+        resources: dict[str, Any] = found["TemplateBody"]["Resources"]
+        return resources
+
+    def physical_id(self, logical_id: str) -> str:
+        found = self.emulator.client("cloudformation").describe_stack_resources(
+            StackName=self.name, LogicalResourceId=logical_id
+        )
+        (resource,) = found["StackResources"]
+        return str(resource["PhysicalResourceId"])
+
+    @property
+    def api_id(self) -> str:
+        return self.outputs()["RestAPIId"]
+
+    @property
+    def host(self) -> str:
+        """At AWS, a host of its own: https://ID.execute-api.REGION.amazonaws.com."""
+        return f"{self.emulator.url}/_aws/execute-api/{self.api_id}"
+
+    @property
+    def url(self) -> str:
+        return f"{self.host}/{API_STAGE}"
+
+    def function(self, name: str) -> str:
+        return f"{self.name}-{name}"
+
+    def invoke(self, name: str, event: Any) -> Any:
+        """What the function answers; what it raised fails the test."""
+        answer = self.emulator.client("lambda").invoke(
+            FunctionName=self.function(name), Payload=json.dumps(event)
+        )
+        payload = json.loads(answer["Payload"].read())
+        assert "FunctionError" not in answer, (name, payload)
+        return payload
+
+    def items(self, table: str, user: UserId) -> list[dict[str, Any]]:
+        """All that the table has of the user, ascending."""
+        found = self.emulator.client("dynamodb").query(
+            TableName=self._name_of(table),
+            KeyConditionExpression="user_id = :user",
+            ExpressionAttributeValues={":user": {"S": user}},
+            ConsistentRead=True,
+        )
+        items: list[dict[str, Any]] = found["Items"]
+        return items
+
+    def put(self, table: str, item: Mapping[str, Any]) -> None:
+        """Does what nobody should."""
+        self.emulator.client("dynamodb").put_item(TableName=self._name_of(table), Item=item)
+
+    def remove(self, table: str, item: Mapping[str, Any]) -> None:
+        key = {name: item[name] for name in ("user_id", "cursor")}
+        self.emulator.client("dynamodb").delete_item(TableName=self._name_of(table), Key=key)
+
+    def _name_of(self, table: str) -> str:
+        return self.outputs()[f"{table}Name"]
