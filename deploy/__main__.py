@@ -47,10 +47,11 @@ def _package(stage: Stage) -> Path:
 
 
 def _deploy(stage: Stage, environ: Mapping[str, str]) -> None:
-    given = assignments(environ.get("PARAMETERS", ""))
+    given = {**stage.parameters, **assignments(environ.get("PARAMETERS", ""))}
     bucket = environ.get("BUCKET") or stage.bucket
     check(parameters(stage), given)
-    aws.check_account(bucket)
+    aws.check_account()
+    aws.check_bucket(bucket)
     out = _package(stage)
     for name, value in aws.deploy(stage, out, bucket, given).items():
         print(f"{name}: {value}")
@@ -62,6 +63,7 @@ def _destroy(stage: Stage, environ: Mapping[str, str]) -> None:
             f"{stage.stack} is a production stage. If you mean it: "
             f"make destroy STAGE={stage.name} CONFIRM={stage.stack}"
         )
+    aws.check_account()
     aws.destroy(stage)
     if stage.production:
         print("Its tables are still there, with all data; they are no part of any stack now.")

@@ -21,8 +21,8 @@ UPLOADED = "uploaded.json"
 """The template again, with the place in S3 where the package was uploaded to."""
 
 
-def check_account(bucket: str) -> None:
-    """Refusal unless there are a region, credentials that AWS accepts, and the bucket."""
+def check_account() -> None:
+    """Refusal unless there are a region, and credentials that AWS accepts."""
     if not botocore.session.get_session().get_config_variable("region"):
         raise Refusal("No region is set. Set one: export AWS_DEFAULT_REGION=eu-central-1")
     try:
@@ -34,10 +34,10 @@ def check_account(bucket: str) -> None:
         ) from None
     except (exceptions.ClientError, exceptions.BotoCoreError) as error:
         raise Refusal(f"AWS does not accept the credentials: {error}") from error
-    _check_bucket(bucket)
 
 
-def _check_bucket(bucket: str) -> None:
+def check_bucket(bucket: str) -> None:
+    """Refusal unless one is named, and can be used."""
     if not bucket:
         raise Refusal(
             f'No bucket is named for the package. Give the stage a "bucket" in {CONFIG}, or say '
@@ -50,7 +50,11 @@ def _check_bucket(bucket: str) -> None:
 
 
 def deploy(stage: Stage, out: Path, bucket: str, given: Mapping[str, str]) -> Mapping[str, str]:
-    """Makes the stack as the template says, or leaves it if it is so; answers its outputs."""
+    """Makes the stack as the template says, or leaves it if it is so; answers its outputs.
+
+    A parameter that is not `given` keeps the value that the stack has; a new stack takes the
+    template's default.
+    """
     uploaded = out / UPLOADED
     s3 = {"--s3-bucket": bucket, "--s3-prefix": stage.stack}
     _aws(

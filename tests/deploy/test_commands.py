@@ -91,21 +91,29 @@ def refused(command: str, stage: str, environ: dict[str, str]) -> str:
     return done.stderr
 
 
-def test_a_missing_region(environ: dict[str, str], aws: Aws) -> None:
+both_commands = pytest.mark.parametrize("command", ["deploy", "destroy"])
+
+
+@both_commands
+def test_a_missing_region(environ: dict[str, str], aws: Aws, command: str) -> None:
     del environ["AWS_DEFAULT_REGION"]
-    assert "export AWS_DEFAULT_REGION" in refused("deploy", "dev", environ)
+    assert "export AWS_DEFAULT_REGION" in refused(command, "dev", environ)
     assert aws.asked == []
 
 
-def test_missing_credentials(environ: dict[str, str], aws: Aws) -> None:
+@both_commands
+def test_missing_credentials(environ: dict[str, str], aws: Aws, command: str) -> None:
     del environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"]
-    assert "no AWS credentials" in refused("deploy", "dev", environ)
+    assert "no AWS credentials" in refused(command, "dev", environ)
     assert aws.asked == []
 
 
-def test_credentials_that_aws_does_not_take(environ: dict[str, str], aws: Aws) -> None:
+@both_commands
+def test_credentials_that_aws_does_not_take(
+    environ: dict[str, str], aws: Aws, command: str
+) -> None:
     aws.status = 403
-    assert "does not accept the credentials" in refused("deploy", "dev", environ)
+    assert "does not accept the credentials" in refused(command, "dev", environ)
     assert aws.asked == ["Action=GetCallerIdentity"]
 
 

@@ -5,12 +5,11 @@ from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from tests.deployed.allowances import let_the_stream_be_read, use_gateway_responses
 from tests.deployed.emulator import Emulator, emulating
-from tests.deployed.https import publishing, write_certificate
+from tests.deployed.https import fronting, write_certificate
 from tests.deployed.people import GALLERY, Arrive, Directory, arrivals
 from tests.deployed.stack import API_STAGE, Project, Stack
 
@@ -65,18 +64,15 @@ def parameters(
     emulator: Emulator, directory: Directory, certificate: Path
 ) -> Iterator[Mapping[str, str]]:
     """The stages': they take the directory's tokens."""
-
-    def document_at(path: str) -> bytes:
-        return httpx.get(emulator.url + path, trust_env=False).raise_for_status().content
-
-    with publishing(document_at, certificate) as url:
+    with fronting(emulator.url, certificate) as url:
         yield {
             "OidcIssuer": directory.issuer,
             "OidcAudience": directory.app,
             "OidcClientId": directory.app,
-            "OidcAuthorizationEndpoint": "https://login.issuer.example/oauth2/authorize",
-            "OidcTokenEndpoint": "https://login.issuer.example/oauth2/token",
             "OidcJwksUrl": url + directory.keys_path,
+            "OidcAuthorizationEndpoint": f"{url}/oauth2/authorize",
+            "OidcTokenEndpoint": f"{url}/oauth2/token",
+            "OidcEndSessionEndpoint": f"{url}/logout",
             "CorsOrigins": GALLERY,
         }
 
@@ -88,7 +84,8 @@ def project(tmp_path_factory: pytest.TempPathFactory, emulator: Emulator) -> Pro
 
 @pytest.fixture(scope="session")
 def stack(project: Project, parameters: Mapping[str, str], emulator: Emulator) -> Stack:
-    project.deploy("dev", parameters)
+    project.configure("dev", parameters)
+    project.deploy("dev")
     stack = Stack("image-storage-dev", emulator)
     use_gateway_responses(stack)
     let_the_stream_be_read(stack)

@@ -24,6 +24,9 @@ OPERATOR = Credentials("test", "test")
 PATIENT = Config(read_timeout=120, retries={"mode": "standard", "total_max_attempts": 1})
 """A function is invoked once, however long its cold start takes."""
 
+HOST = "localhost"
+"""What the emulator calls itself: hosts below this name are this machine to every browser."""
+
 START_SECONDS = 60
 STOP_SECONDS = 20
 
@@ -87,7 +90,7 @@ def emulator_environ(emulator: Emulator, folder: Path, trusted: Path) -> dict[st
     return inherited | {
         "AUTH": "true",  # IAM's policies are enforced
         "BIND_HOST": "127.0.0.1",
-        "MINISTACK_HOST": "127.0.0.1",
+        "MINISTACK_HOST": HOST,
         "GATEWAY_PORT": str(emulator.port),
         "MINISTACK_REGION": REGION,
         "AWS_ACCESS_KEY_ID": OPERATOR.access_key_id,

@@ -1,11 +1,11 @@
-"""The published keys over https, which is the only way in which a deployed stage fetches them.
+"""The issuer over https, as a deployed stage and its gallery will have it.
 
 The emulator itself could speak https, but then it would speak nothing else, and on port 443 too.
 """
 
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,11 +13,16 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+import httpx
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 HOST = "127.0.0.1"
+
+ASKED = ("Accept", "Content-Type", "Origin")
+ANSWERED = ("Access-Control-Allow-Origin", "Cache-Control", "Content-Type", "Location")
+"""The headers that are handed on, and back."""
 
 
 def write_certificate(path: Path) -> None:
@@ -43,24 +48,38 @@ def write_certificate(path: Path) -> None:
 
 
 @contextmanager
-def publishing(document_at: Callable[[str], bytes], certificate: Path) -> Iterator[str]:
-    """Answers each path with its document; yields the server's URL."""
+def fronting(upstream: str, certificate: Path) -> Iterator[str]:
+    """Hands each request on to `upstream`, and its answer back; yields the server's URL."""
 
-    class Publisher(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            document = document_at(self.path)
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(document)))
+    class Front(BaseHTTPRequestHandler):
+        def _hand_on(self) -> None:
+            answer = httpx.request(
+                self.command,
+                upstream + self.path,
+                content=self.rfile.read(int(self.headers.get("Content-Length", 0))),
+                headers={name: self.headers[name] for name in ASKED if name in self.headers},
+                trust_env=False,
+            )
+            self.send_response(answer.status_code)
+            for name in ANSWERED:
+                if name in answer.headers:
+                    self.send_header(name, answer.headers[name])
+            self.send_header("Content-Length", str(len(answer.content)))
             self.end_headers()
-            self.wfile.write(document)
+            self.wfile.write(answer.content)
+
+        do_GET = do_POST = _hand_on  # noqa: N815 (the names that http.server looks for)
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
             pass
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
-    with ThreadingHTTPServer((HOST, 0), Publisher) as server:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
+    with ThreadingHTTPServer((HOST, 0), Front) as server:
+        # The handshake is each connection's own: browsers open some that they never use.
+        server.socket = context.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:

@@ -1,7 +1,7 @@
 """Users who sign in at an OpenID Connect issuer: the emulator's Cognito, whose tokens are real."""
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +18,16 @@ GALLERY = "https://gallery.example"
 
 PASSWORD = "A-long-passw0rd-of-nobody"
 
+APP: Mapping[str, Any] = {
+    "ClientName": "gallery",
+    "ExplicitAuthFlows": ["ALLOW_USER_PASSWORD_AUTH"],
+    "SupportedIdentityProviders": ["COGNITO"],
+    "AllowedOAuthFlowsUserPoolClient": True,
+    "AllowedOAuthFlows": ["code"],
+    "AllowedOAuthScopes": ["openid"],
+}
+"""A public client, as operators are told to make one."""
+
 
 @dataclass(frozen=True)
 class Directory:
@@ -31,10 +41,18 @@ class Directory:
     def create(cls, emulator: Emulator) -> "Directory":
         cognito = emulator.client("cognito-idp")
         pool = cognito.create_user_pool(PoolName="people")["UserPool"]["Id"]
-        app = cognito.create_user_pool_client(
-            UserPoolId=pool, ClientName="gallery", ExplicitAuthFlows=["ALLOW_USER_PASSWORD_AUTH"]
-        )["UserPoolClient"]["ClientId"]
-        return cls(cognito, pool, app)
+        made = cognito.create_user_pool_client(UserPoolId=pool, **APP)
+        return cls(cognito, pool, made["UserPoolClient"]["ClientId"])
+
+    def lead_back_to(self, gallery: str) -> None:
+        """Signing in and out on the issuer's pages ends at the gallery with that URL."""
+        self.cognito.update_user_pool_client(
+            UserPoolId=self.pool,
+            ClientId=self.app,
+            CallbackURLs=[f"{gallery}signed-in"],
+            LogoutURLs=[gallery],
+            **APP,
+        )
 
     @property
     def issuer(self) -> str:

@@ -4,17 +4,18 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from chalicelib.entries import UserId
-from tests.deployed.emulator import Emulator
+from deploy.stages import CONFIG, ROOT
+from tests.deployed.emulator import HOST, Emulator
 
-ROOT = Path(__file__).parents[2]
-MADE_OF = ("app.py", "chalicelib", "deploy", "requirements.txt", ".chalice/config.json")
-"""All that a deployment is made of."""
+MADE_OF = ("app.py", "chalicelib", "deploy", "requirements.txt")
+"""All that a deployment is made of, beside the stages' settings."""
 
 BUCKET = "artifacts"
 
@@ -33,18 +34,30 @@ class Project:
     def copy(
         cls, folder: Path, emulator: Emulator, stages: Mapping[str, Mapping[str, Any]]
     ) -> "Project":
-        for name in MADE_OF:
+        for name in (*MADE_OF, CONFIG):
             copy(ROOT / name, folder / name)
-        path = folder / ".chalice" / "config.json"
-        config = json.loads(path.read_text())
-        config["stages"] |= stages
-        path.write_text(json.dumps(config))
+        project = cls(folder, emulator)
+        with project._config() as config:
+            config["stages"] |= stages
         emulator.client("s3").create_bucket(Bucket=BUCKET)
-        return cls(folder, emulator)
+        return project
 
-    def deploy(self, stage: str, parameters: Mapping[str, str]) -> str:
-        """Answers what the command says."""
-        assignments = " ".join(f"{name}={value}" for name, value in parameters.items())
+    def configure(self, stage: str, parameters: Mapping[str, str]) -> None:
+        """Writes the stage's parameters into the file, as an operator does."""
+        with self._config() as config:
+            config["stages"][stage]["parameters"] = parameters
+
+    @contextmanager
+    def _config(self) -> Iterator[dict[str, Any]]:
+        """What is changed in it is written afterwards."""
+        path = self.folder / CONFIG
+        config: dict[str, Any] = json.loads(path.read_text())
+        yield config
+        path.write_text(json.dumps(config))
+
+    def deploy(self, stage: str, **more: str) -> str:
+        """With `more` parameters than the file has; answers what the command says."""
+        assignments = " ".join(f"{name}={value}" for name, value in more.items())
         return self._run("deploy", stage, {"BUCKET": BUCKET, "PARAMETERS": assignments})
 
     def destroy(self, stage: str) -> str:
@@ -100,6 +113,12 @@ class Stack:
     @property
     def api_id(self) -> str:
         return self.outputs()["RestAPIId"]
+
+    @property
+    def gallery(self) -> str:
+        """The API's root on a host of its own, as at AWS. Browsers know such a name to be this
+        machine's; other programs need not, so for them there is `url`."""
+        return f"http://{self.api_id}.execute-api.{HOST}:{self.emulator.port}/{API_STAGE}/"
 
     @property
     def host(self) -> str:

@@ -16,7 +16,7 @@ from tests.support import wait_until
 
 @pytest.fixture(scope="module")
 def bound(project: Project, parameters: Mapping[str, str], emulator: Emulator) -> Stack:
-    project.deploy("bound", parameters)
+    project.deploy("bound", **parameters)
     stack = Stack("image-storage-bound", emulator)
     judge_by_the_tag_alone(stack)
     return stack

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from chalicelib.operations import OPERATIONS
+from deploy.stages import ROOT
 from tests.api.support import library, picture
 from tests.deployed.event_source import Mapped
 from tests.deployed.people import Arrive, Person, shown
-from tests.deployed.stack import ROOT, Stack
+from tests.deployed.stack import Stack
 from tests.support import wait_until
 
 EVENTS = ROOT / "events"

@@ -9,24 +9,25 @@ from tests.deployed.stack import Project, Stack
 from tests.support import wait_until
 
 
-def test_unchanged(project: Project, parameters: Mapping[str, str], stack: Stack) -> None:
+def test_unchanged(project: Project, stack: Stack) -> None:
     """The same code makes the same package, so there is nothing to do."""
     before = stack.outputs()
-    assert "No changes to deploy" in project.deploy("dev", parameters)
+    assert "No changes to deploy" in project.deploy("dev")
     assert stack.outputs() == before
 
 
 def test_with_another_parameter(
     project: Project, parameters: Mapping[str, str], stack: Stack, arrives: Arrive
 ) -> None:
-    """The URL and the data are as before, and the new setting is in force."""
+    """The URL and the data are as before, and what was changed in the file is in force."""
     alice = arrives("alice")
     alice.api.post("/api/images", json=picture("before")).raise_for_status()
     wait_until(lambda: shown(alice) == [1])
     images, outputs = library(alice.api), stack.outputs()
 
     another = "https://another.example"
-    project.deploy("dev", {**parameters, "CorsOrigins": f"{GALLERY},{another}"})
+    project.configure("dev", {**parameters, "CorsOrigins": f"{GALLERY},{another}"})
+    project.deploy("dev")
     use_gateway_responses(stack)
 
     assert stack.outputs() == outputs

@@ -4,6 +4,7 @@ IAM is enforced: each function does its part with no more than its own role.
 """
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -233,13 +234,16 @@ def saving(person: Person) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("path", ["", "/", "/dashboard/images", "/dashboard/images/7"])
-def test_the_gallery_is_served_under_the_stage(stack: Stack, path: str) -> None:
+def test_the_gallery_is_served_under_the_stage(
+    stack: Stack, parameters: Mapping[str, str], path: str
+) -> None:
     """Whatever its address: the base is the stage's, and the issuer is the one it may call."""
     page = httpx.get(stack.url + path, follow_redirects=True)
     assert (page.status_code, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
     assert f'<base href="/{API_STAGE}/" />' in page.text  # the path as on the stack's own host
     policy = page.headers["Content-Security-Policy"]
-    assert "connect-src 'self' https://login.issuer.example;" in policy
+    issuer = parameters["OidcTokenEndpoint"].removesuffix("/oauth2/token")
+    assert f"connect-src 'self' {issuer};" in policy
 
 
 def test_the_gallerys_files_are_where_the_page_says_and_never_change(stack: Stack) -> None:
