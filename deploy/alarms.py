@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from chalicelib.metrics import Name
 from deploy.functions import API_HANDLER, READ_API, logical_id
 from deploy.stages import Stage
 
@@ -72,7 +73,7 @@ def of_api(stage: Stage, name: str, statistic: str = "Sum") -> Metric:
     )
 
 
-def ours(name: str, statistic: str = "Sum") -> Metric:
+def ours(name: Name, statistic: str = "Sum") -> Metric:
     """One that the code writes (`chalicelib.metrics`)."""
     return Metric(STACK, name, statistic)
 

@@ -161,7 +161,7 @@ class Handler(ChaliceRequestHandler):
         """What Python's server cannot read as HTTP at all."""
         self.close_connection = True
         self.request_version = self.protocol_version  # or there would be no status line
-        self._send(gateway_response("DEFAULT_4XX"))
+        self._send(gateway_response("BAD_REQUEST_PARAMETERS"))
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Nothing: the standard lines hold paths and queries, where anything may stand."""

@@ -44,8 +44,9 @@ Ignore members of an answer that you do not know: there may be more in the futur
 ALWAYS = ("bad-request", "body-too-large", "too-many-requests", "internal-error")
 """What any request may meet before or whatever it does; a body counts also where none is read."""
 
-ELSEWHERE = ("no-such-route", "method-not-allowed")
-"""What no operation answers: they are for paths and methods that are not here."""
+ELSEWHERE = ("no-such-route", "method-not-allowed", "forbidden")
+"""What no operation answers: for paths and methods that are not here, and for what a rule that an
+operator puts before the API, such as a firewall's, keeps from it."""
 
 SIGNED_IN = (*ALWAYS, "unauthenticated", "invalid-parameter", "unavailable")
 WITH_BODY = (*SIGNED_IN, "invalid-json", "unsupported-media-type")

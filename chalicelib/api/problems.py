@@ -55,6 +55,9 @@ PROBLEMS: Mapping[str, Problem] = {
         "that has not expired.",
         {"WWW-Authenticate": "Bearer"},
     ),
+    "forbidden": Problem(
+        403, "Refused before it came here", "A rule of this stage's operator refuses it; ask there."
+    ),
     "not-found": Problem(404, "No such image", "List the images with GET /api/images."),
     "no-such-route": Problem(404, "No such route", "See /api/openapi.json for the routes."),
     "method-not-allowed": Problem(

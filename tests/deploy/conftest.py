@@ -1,5 +1,6 @@
 """What the tests of the deployment share: the app as Chalice packages it, once."""
 
+import functools
 import json
 import os
 import subprocess
@@ -27,26 +28,30 @@ PROD = Stage("prod", production=True, hard_isolation=True, parameters=PARAMETERS
 
 
 @pytest.fixture(scope="session")
-def packaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder with what `chalice package` alone makes: sam.json and deployment.zip."""
-    out = tmp_path_factory.mktemp("packaged")
-    chalice = str(Path(sys.executable).with_name("chalice"))
-    subprocess.run(
-        [chalice, "package", "--stage", "dev", str(out)],
-        cwd=ROOT,
-        env={**os.environ, "AWS_DEFAULT_REGION": "us-east-1"},
-        check=True,
-        capture_output=True,
-    )
-    return out
+def chalices(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A stage's folder with what `chalice package` alone makes: sam.json and deployment.zip."""
+
+    @functools.cache
+    def packaged(stage: str) -> Path:
+        out = tmp_path_factory.mktemp(stage)
+        subprocess.run(
+            [Path(sys.executable).with_name("chalice"), "package", "--stage", stage, out],
+            cwd=ROOT,
+            env={**os.environ, "AWS_DEFAULT_REGION": "us-east-1"},
+            check=True,
+            capture_output=True,
+        )
+        return out
+
+    return packaged
 
 
 @pytest.fixture(scope="session")
-def template_of(packaged: Path) -> Callable[[Stage], Template]:
-    """A stage's template, merged by Chalice's own rule from one package."""
-    made: Template = json.loads((packaged / "sam.json").read_text())
+def template_of(chalices: Callable[[str], Path]) -> Callable[[Stage], Template]:
+    """A stage's template, merged by Chalice's own rule; the stage may have settings of its own."""
 
     def merged(stage: Stage) -> Template:
+        made: Template = json.loads((chalices(stage.name) / "sam.json").read_text())
         template: Template = TemplateDeepMerger().merge(additions(stage, app.app), made)
         return template
 

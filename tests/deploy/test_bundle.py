@@ -4,7 +4,6 @@ import compileall
 import importlib.util
 import json
 import marshal
-import os
 import platform
 import re
 import shutil
@@ -12,7 +11,8 @@ import subprocess
 import sys
 import threading
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,8 +26,10 @@ from jwt.algorithms import RSAAlgorithm
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from deploy.bundle import ENDPOINTS, SERVICES, Size, shrink
-from deploy.stages import CONFIG, ROOT
+from deploy.bundle import ENDPOINTS, SERVICES
+from deploy.package import CACHE, TEMPLATE, ZIP
+from deploy.stages import CONFIG, ROOT, Stage, read_stage
+from tests.deploy.conftest import Template
 
 MACHINES = {"x86_64": 62, "arm64": 183}
 """Lambda's architectures, and what a native library's header (ELF's e_machine) calls them."""
@@ -47,13 +49,18 @@ needs_lambdas_system = pytest.mark.skipif(
 )
 
 
+STAGES = {"x86_64": "dev", "arm64": "prod"}
+"""The architectures of this project's stages."""
+
+
 @dataclass(frozen=True)
 class Package:
-    """Chalice's zip, and ours."""
+    """Chalice's zip; ours, and the template beside it; what the command said of them."""
 
     chalices: Path
     ours: Path
-    size: Size
+    template: Path
+    said: str
 
     @cached_property
     def files(self) -> Mapping[str, bytes]:
@@ -70,36 +77,36 @@ class Package:
 
 @pytest.fixture(scope="session")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Package]:
-    """By architecture, each made in a copy of the project."""
-    return {name: packaged_for(name, tmp_path_factory.mktemp(name)) for name in MACHINES}
+    """By architecture, each made by the product's command in a copy of the project."""
+    folders = [tmp_path_factory.mktemp(stage) for stage in STAGES.values()]
+    with ThreadPoolExecutor() as pool:
+        return dict(zip(STAGES, pool.map(packaged, STAGES.values(), folders), strict=True))
 
 
-def packaged_for(architecture: str, folder: Path) -> Package:
-    project = copied(folder / "project", architecture)
-    subprocess.run(
-        [Path(sys.executable).with_name("chalice"), "package", "--stage", "dev", folder / "out"],
+def packaged(stage: str, project: Path) -> Package:
+    copy_to(project)
+    done = subprocess.run(
+        [sys.executable, "-m", "deploy", "package", stage],
         cwd=project,
-        env={**os.environ, "AWS_DEFAULT_REGION": "eu-west-1"},
         check=True,
         capture_output=True,
+        text=True,
     )
-    chalices, ours = folder / "out" / "deployment.zip", folder / "ours.zip"
-    return Package(chalices, ours, shrink(chalices, ours))
+    (made,) = (project / CACHE).glob("*.zip")
+    out = project / "out" / stage
+    return Package(made, out / ZIP, out / TEMPLATE, done.stdout)
 
 
-def copied(project: Path, architecture: str) -> Path:
-    """The project in another folder, with what work leaves there: bytecode, a desktop's file."""
-    shutil.copytree(ROOT / "chalicelib", project / "chalicelib")
-    for name in ("app.py", "requirements.txt"):
-        shutil.copy(ROOT / name, project)
+def copy_to(project: Path) -> None:
+    """The project, with what work leaves in it: bytecode, a desktop's file."""
+    for name in ("chalicelib", "deploy"):
+        shutil.copytree(ROOT / name, project / name)
+    (project / CONFIG).parent.mkdir()
+    for file in (Path("app.py"), Path("requirements.txt"), CONFIG):
+        shutil.copy(ROOT / file, project / file)
     compileall.compile_dir(project / "chalicelib", quiet=2)
     (project / "chalicelib" / "__pycache__" / "log.cpython-310.pyc").touch()
     (project / "chalicelib" / ".DS_Store").touch()
-    config = json.loads((ROOT / CONFIG).read_text())
-    config["stages"]["dev"]["lambda_architecture"] = architecture
-    (project / CONFIG).parent.mkdir()
-    (project / CONFIG).write_text(json.dumps(config))
-    return project
 
 
 # What is in it
@@ -109,10 +116,10 @@ def copied(project: Path, architecture: str) -> Path:
 def test_it_is_small(packages: Mapping[str, Package], architecture: str) -> None:
     """A third of Chalice's. Beyond the bounds, somebody has to decide whether it should grow."""
     package = packages[architecture]
-    print(f"{architecture}: {package.size.bytes:,} bytes, {package.size.files} files")
-    assert package.size == Size(package.ours.stat().st_size, len(package.files))
-    assert package.size.bytes < MAX_BYTES
-    assert package.size.files < MAX_FILES
+    size, files = package.ours.stat().st_size, len(package.files)
+    assert f"deployment.zip: {size:,} bytes, {files} files" in package.said
+    assert size < MAX_BYTES
+    assert files < MAX_FILES
 
 
 @each_architecture
@@ -198,6 +205,21 @@ def test_each_source_has_bytecode_that_is_used_unchecked(
         assert marshal.loads(bytecode[16:]).co_filename == f"/var/task/{name}"
 
 
+# The template beside it
+
+
+@each_architecture
+def test_the_template_is_the_one_that_is_judged_in_these_tests(
+    packages: Mapping[str, Package],
+    template_of: Callable[[Stage], Template],
+    architecture: str,
+) -> None:
+    made = json.loads(packages[architecture].template.read_text())
+    assert made == template_of(read_stage(STAGES[architecture]))
+    functions = [r for r in made["Resources"].values() if r["Type"].endswith("::Function")]
+    assert {tuple(f["Properties"]["Architectures"]) for f in functions} == {(architecture,)}
+
+
 # That it is always the same
 
 
@@ -210,17 +232,19 @@ shrink(*map(Path, sys.argv[1:]))
 """
 
 
+@each_architecture
 def test_the_same_code_makes_the_same_bytes_anywhere(
-    packages: Mapping[str, Package], packaged: Path, tmp_path: Path
+    packages: Mapping[str, Package],
+    chalices: Callable[[str], Path],
+    tmp_path: Path,
+    architecture: str,
 ) -> None:
     """Here from the project's own folder, by a process in which more is interned, as other
     modules may do: bytecode that were made in it would be another."""
-    stage = json.loads((ROOT / CONFIG).read_text())["stages"]["dev"]
-    copy = packages[stage.get("lambda_architecture", "x86_64")]
     own = tmp_path / "own.zip"
-    paths = [packaged / "deployment.zip", own]
+    paths = [chalices(STAGES[architecture]) / "deployment.zip", own]
     subprocess.run([sys.executable, "-c", SHRINK, *paths], cwd=ROOT, check=True)
-    assert own.read_bytes() == copy.ours.read_bytes()
+    assert own.read_bytes() == packages[architecture].ours.read_bytes()
 
 
 @each_architecture
@@ -301,9 +325,9 @@ print(json.dumps([handlers, compiled, strangers]))
 
 @needs_lambdas_system
 def test_each_functions_handler_is_there_and_nothing_is_compiled_for_it(
-    unpacked: Path, packaged: Path
+    unpacked: Path, packages: Mapping[str, Package]
 ) -> None:
-    resources = json.loads((packaged / "sam.json").read_text())["Resources"].values()
+    resources = json.loads(packages[HERE].template.read_text())["Resources"].values()
     named = [resource["Properties"].get("Handler", "") for resource in resources]
     functions = [handler.removeprefix("app.") for handler in named if handler]
     handlers, compiled, strangers = alone(unpacked, HANDLERS, *functions)

@@ -15,7 +15,8 @@ from chalicelib.api.problems import PROBLEMS
 from chalicelib.operations import OPERATIONS
 from deploy.alarms import alarms_of
 from deploy.functions import GRANTS, logical_id
-from tests.deploy.conftest import DEV, PROD, Template
+from local.server import COMPRESSED_FROM
+from tests.deploy.conftest import DEV, PARAMETERS, PROD, Template
 from tests.support import Store
 
 FUNCTION = "AWS::Serverless::Function"
@@ -38,6 +39,73 @@ def test_the_linter_of_cloudformation_finds_nothing(template: Template, tmp_path
     lint = str(Path(sys.executable).with_name("cfn-lint"))
     done = subprocess.run([lint, str(path)], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
+
+
+NAMES = {
+    "AWS::DynamoDB::Table": "TableName",
+    "AWS::SQS::Queue": "QueueName",
+    "AWS::Logs::LogGroup": "LogGroupName",
+    "AWS::SNS::Topic": "TopicName",
+    "AWS::CloudWatch::Dashboard": "DashboardName",
+    FUNCTION: "FunctionName",
+}
+"""The properties in which the template says what a resource is to be called."""
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_no_resource_is_made_twice(template: Template, kind: str) -> None:
+    names = [json.dumps(made[NAMES[kind]]) for made in of_type(template, kind).values()]
+    assert names
+    assert len(set(names)) == len(names)
+
+
+# What stages set differently
+
+
+def test_everything_that_a_stage_may_set_is_a_parameter_with_a_rule(template: Template) -> None:
+    """Who signs people in, who may call, who is told of alarms, what tables are called."""
+    parameters = template["Parameters"]
+    assert set(parameters) == {
+        *("OidcIssuer", "OidcAudience", "OidcJwksUrl", "OidcClientId"),
+        *("OidcAuthorizationEndpoint", "OidcTokenEndpoint", "OidcEndSessionEndpoint"),
+        *("CorsOrigins", "AlarmEmail"),
+        *(f"{table}Name" for table in TABLES),
+    }
+    for parameter in parameters.values():
+        assert parameter["AllowedPattern"]
+        assert parameter["ConstraintDescription"].startswith("must be ")
+    assert {name: parameters[name]["Default"] for name in PARAMETERS} == PARAMETERS
+
+
+def test_tables_are_called_what_the_stage_says(template: Template) -> None:
+    for table in TABLES:
+        assert template["Resources"][table]["Properties"]["TableName"] == {"Ref": f"{table}Name"}
+
+
+SETTINGS = {
+    "OIDC_ISSUER": "OidcIssuer",
+    "OIDC_AUDIENCE": "OidcAudience",
+    "OIDC_JWKS_URL": "OidcJwksUrl",
+    "CORS_ORIGINS": "CorsOrigins",
+    "OIDC_CLIENT_ID": "OidcClientId",
+    "OIDC_AUTHORIZATION_ENDPOINT": "OidcAuthorizationEndpoint",
+    "OIDC_TOKEN_ENDPOINT": "OidcTokenEndpoint",
+    "OIDC_END_SESSION_ENDPOINT": "OidcEndSessionEndpoint",
+}
+"""Environment variable to the parameter that it is given."""
+
+
+@pytest.mark.parametrize(
+    ("function", "given"),
+    [("ReadApi", len(SETTINGS)), ("APIHandler", 4), ("Authorize", 3), ("EraseUser", 3)],
+)
+def test_functions_are_told_what_the_stage_sets(
+    template: Template, function: str, given: int
+) -> None:
+    """The reading function all of it: it serves the gallery, which signs people in."""
+    variables = template["Resources"][function]["Properties"]["Environment"]["Variables"]
+    told = {name: variables[name] for name in SETTINGS if name in variables}
+    assert told == {name: {"Ref": SETTINGS[name]} for name in list(SETTINGS)[:given]}
 
 
 # Tables
@@ -252,6 +320,25 @@ def test_api_gateway_may_call_both_functions_and_the_authorizer(template: Templa
     assert {permission["Principal"] for permission in permissions} == {"apigateway.amazonaws.com"}
 
 
+def test_answers_are_compressed_from_the_size_on_at_which_they_are_on_a_laptop(
+    template: Template,
+) -> None:
+    api = template["Resources"]["RestAPI"]["Properties"]
+    assert api["MinimumCompressionSize"] == COMPRESSED_FROM
+
+
+def test_every_answer_that_the_gateway_has_is_ours() -> None:
+    """API Gateway API reference, GatewayResponse, responseType."""
+    assert set(GATEWAY_RESPONSES) == {
+        *("DEFAULT_4XX", "DEFAULT_5XX", "RESOURCE_NOT_FOUND", "UNAUTHORIZED", "INVALID_API_KEY"),
+        *("ACCESS_DENIED", "AUTHORIZER_FAILURE", "AUTHORIZER_CONFIGURATION_ERROR"),
+        *("INVALID_SIGNATURE", "EXPIRED_TOKEN", "MISSING_AUTHENTICATION_TOKEN"),
+        *("INTEGRATION_FAILURE", "INTEGRATION_TIMEOUT", "API_CONFIGURATION_ERROR"),
+        *("UNSUPPORTED_MEDIA_TYPE", "BAD_REQUEST_PARAMETERS", "BAD_REQUEST_BODY"),
+        *("REQUEST_TOO_LARGE", "THROTTLED", "QUOTA_EXCEEDED", "WAF_FILTERED"),
+    }
+
+
 @pytest.mark.parametrize("kind", GATEWAY_RESPONSES)
 def test_what_the_gateway_answers_by_itself_is_a_problem_too(template: Template, kind: str) -> None:
     definition = template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]
@@ -296,6 +383,27 @@ def test_there_is_an_alarm_for_each_kind_of_trouble_and_it_tells_somebody(
     (subscription,) = of_type(template, "AWS::SNS::Subscription").values()
     assert subscription["Endpoint"] == {"Ref": "AlarmEmail"}
     assert template["Resources"]["AlarmSubscription"]["Condition"] == "HasAlarmEmail"
+
+
+@pytest.mark.parametrize(
+    ("name", "metric", "above", "seconds", "periods"),
+    [
+        ("IteratorAgeAlarm", "IteratorAge", 60_000, 60, 3),
+        ("DeadLettersAlarm", "ApproximateNumberOfMessagesVisible", 0, 60, 1),
+        ("ServerErrorsAlarm", "5XXError", 4, 300, 2),
+        ("UsersBehindAlarm", "UsersBehind", 0, 300, 1),
+        ("APIHandlerThrottlesAlarm", "Throttles", 0, 300, 1),
+        ("PrimaryTableWriteThrottlesAlarm", "WriteThrottleEvents", 10, 300, 1),
+    ],
+)
+def test_an_alarm_rings_when(
+    template: Template, name: str, metric: str, above: int, seconds: int, periods: int
+) -> None:
+    """The metric was above that in each of so many periods of so many seconds."""
+    alarm = template["Resources"][name]["Properties"]
+    assert (alarm["MetricName"], alarm["Threshold"], alarm["Period"]) == (metric, above, seconds)
+    assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
+    assert alarm["EvaluationPeriods"] == alarm["DatapointsToAlarm"] == periods
 
 
 def test_alarms_watch_this_stack_alone(template: Template) -> None:

@@ -251,7 +251,7 @@ export interface components {
              * @description Stable: what a program decides by.
              * @enum {string}
              */
-            code: "bad-request" | "invalid-json" | "invalid-image" | "invalid-parameter" | "unauthenticated" | "not-found" | "no-such-route" | "method-not-allowed" | "not-synced-yet" | "resync-required" | "body-too-large" | "unsupported-media-type" | "idempotency-key-reused" | "too-many-requests" | "internal-error" | "contended" | "unavailable";
+            code: "bad-request" | "invalid-json" | "invalid-image" | "invalid-parameter" | "unauthenticated" | "forbidden" | "not-found" | "no-such-route" | "method-not-allowed" | "not-synced-yet" | "resync-required" | "body-too-large" | "unsupported-media-type" | "idempotency-key-reused" | "too-many-requests" | "internal-error" | "contended" | "unavailable";
             /** @description What to do next, for people. */
             detail: string;
             errors?: components["schemas"]["FieldError"][];
@@ -538,6 +538,20 @@ export interface components {
                     code?: "method-not-allowed";
                     /** @constant */
                     status?: 405;
+                };
+            };
+        };
+        /** @description `forbidden`: Refused before it came here. A rule of this stage's operator refuses it; ask there. */
+        Forbidden: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    code?: "forbidden";
+                    /** @constant */
+                    status?: 403;
                 };
             };
         };
