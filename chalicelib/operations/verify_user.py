@@ -40,14 +40,19 @@ def verify_user(services: Services, fields: Any, deadline: Deadline) -> dict[str
     reached = check.run(cursor, deadline)
     if reached is not None:
         return to_be_resumed({"user": user, "cursor": reached}, counts, user=user)
-    behind = services.primary.tail(user).cursor - services.open_partition(user).tail()
     return finished(
         counts,
         user=user,
         equal=check.difference is None,
         difference=check.difference,
-        behind=max(0, behind),
+        behind=entries_behind(services, user),
     )
+
+
+def entries_behind(services: Services, user: UserId) -> int:
+    """How many entries still wait for a sync."""
+    behind = services.primary.tail(user).cursor - services.open_partition(user).tail()
+    return max(0, behind)
 
 
 class Verification:

@@ -141,6 +141,13 @@ class Stack:
         assert "FunctionError" not in answer, (name, payload)
         return payload
 
+    def log(self, function: str) -> list[str]:
+        """The lines that it wrote, and what Lambda writes of it; none before its first run."""
+        found = self.emulator.client("logs").filter_log_events(
+            logGroupName=f"/aws/lambda/{self.function(function)}"
+        )
+        return [event["message"] for event in found["events"]]
+
     def items(self, table: str, user: UserId) -> list[dict[str, Any]]:
         """All that the table has of the user, ascending."""
         found = self.emulator.client("dynamodb").query(

@@ -1,11 +1,19 @@
 """The operator's functions in a deployed stage, invoked as the console, the CLI or a rule does."""
 
 import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from chalicelib.operations import OPERATIONS
+from deploy.functions import GRANTS
 from deploy.stages import ROOT
 from tests.api.support import library, picture
 from tests.deployed.event_source import Mapped
@@ -19,7 +27,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "sync_user": {"cursor": 3, "applied": 0},
     "get_images_for_user": {"cursor": 3, "deleted": []},
     "verify_user": {"equal": True, "compared": 3, "behind": 0},
-    "verify_all": {"different": 0, "failed": 0},
+    "verify_all": {"different": 0, "failed": 0, "behind": 0},
     "rebuild_partition": {"cursor": 3, "compared": 3, "rewritten": 0, "removed": 0},
     "migrate": {"rewritten": 0},
     "sweep": {"failed": 0},
@@ -56,10 +64,7 @@ def test_each_runs_with_its_sample_event(alice: Person, stack: Stack, name: str)
 def test_the_log_of_record_has_what_the_library_shows(alice: Person, stack: Stack) -> None:
     """An export, and the console's look, have the images that the API has."""
     images = library(alice.api)
-    exported = stack.invoke("export_user", {"user": alice.user})["images"]
-    assert [json.loads(line) if isinstance(line, str) else line for line in exported] == images[
-        ::-1
-    ]
+    assert stack.invoke("export_user", {"user": alice.user})["images"] == images[::-1]
     assert stack.invoke("get_images_for_user", {"user": alice.user})["images"] == images[::-1]
 
 
@@ -95,6 +100,77 @@ def test_rows_of_an_older_form_are_migrated(alice: Person, stack: Stack) -> None
     migrated = stack.invoke("migrate", {})
     assert (migrated["done"], migrated["rewritten"]) == (True, 3)
     assert stack.items("PartitionTable", alice.user) == rows
+
+
+MANUAL = (ROOT / "docs/operations.md").read_text()
+OF_VERSION_2 = "--cli-binary-format raw-in-base64-out"
+"""What the manual says to leave out with an AWS CLI like this project's."""
+
+
+@dataclass(frozen=True)
+class Operator:
+    """Does as docs/operations.md says, in a shell, and knows nothing else."""
+
+    stack: Stack
+    desk: Path
+
+    def run(self, function: str, event: Any) -> Any:
+        """The manual's command, with another function and event; what the function answers."""
+        (command,) = re.findall(r"```shell\n(aws lambda invoke .*?)```", MANUAL, re.DOTALL)
+        for manuals, own in (
+            (OF_VERSION_2, ""),
+            ("image-storage-prod-verify_user", self.stack.function(function)),
+            ("""'{"subject": "alice"}'""", shlex.quote(json.dumps(event))),
+        ):
+            assert manuals in command
+            command = command.replace(manuals, own)
+        tools = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        environ = {**self.stack.emulator.environ, "PATH": tools}
+        subprocess.run(["bash", "-ec", command], cwd=self.desk, env=environ, check=True)
+        return json.loads((self.desk / "answer.json").read_text())
+
+
+@pytest.fixture
+def operator(stack: Stack, tmp_path: Path) -> Operator:
+    return Operator(stack, tmp_path)
+
+
+def test_an_operator_who_has_nothing_but_the_manual(
+    arrives: Arrive, stack: Stack, operator: Operator
+) -> None:
+    """Finds a user who is behind, repairs, exports and erases."""
+    alice = arrives("alice")
+    with Mapped.of(stack).off():
+        alice.api.post("/api/images/batch", json={"images": [picture()] * 3}).raise_for_status()
+        found = operator.run("verify_all", {})
+        assert found["waiting"] == [{"user": alice.user, "entries": 3}]
+
+        assert operator.run("sync_user", {"user": alice.user})["applied"] == 3
+        assert shown(alice) == [3, 2, 1]
+        verified = operator.run("verify_user", {"subject": alice.subject})
+        assert (verified["user"], verified["equal"], verified["behind"]) == (alice.user, True, 0)
+
+    exported = operator.run("export_user", {"subject": alice.subject})
+    assert exported["images"] == library(alice.api)[::-1]
+    receipt = operator.run("erase_user", {"subject": alice.subject})
+    assert (receipt["done"], receipt["erased"]) == (True, 3)
+    assert shown(alice) == []
+    assert operator.run("export_user", {"subject": alice.subject})["images"] == []
+
+
+def test_what_functions_write_tells_the_lag_and_no_payload(arrives: Arrive, stack: Stack) -> None:
+    """One line of metrics for each sync that added something; no line with what was saved."""
+    alice = arrives("alice")
+    alice.api.post("/api/images", json=picture("a canary")).raise_for_status()
+    wait_until(lambda: any(alice.user in line for line in stack.log("on_images")))
+    (line,) = (line for line in stack.log("on_images") if alice.user in line)
+    written = json.loads(line)
+    assert (written["EntriesApplied"], written["SyncLagEntries"]) == (1, 1)
+    assert written["SyncLag"] > 0
+    assert written["_aws"]["CloudWatchMetrics"][0]["Namespace"] == stack.name
+    assert alice.api.get("/api/images").json()["images"][0]["prompt"] == "a canary"
+    for function in GRANTS:
+        assert "canary" not in str(stack.log(function))
 
 
 def scheduled_event(rule_arn: str) -> dict[str, Any]:

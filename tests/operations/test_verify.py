@@ -163,8 +163,9 @@ def test_verify_while_everything_goes_on(store: Store) -> None:
 
 
 def test_verify_all_counts_each_user_once(store: Store) -> None:
-    """Who is equal and who is not, with the first difference of each by its user."""
+    """Who is equal and who is not, with the first difference of each by its user; who is behind."""
     fill_synced(store, 3)
+    store.save(ALICE, 2)
     fill_synced(store, 4, BOB)
     change(store, 2, BOB, count={"N": "9"})
     assert operate(store, "verify_all", {}) == {
@@ -173,9 +174,11 @@ def test_verify_all_counts_each_user_once(store: Store) -> None:
         "equal": 1,
         "different": 1,
         "failed": 0,
+        "behind": 1,
         "compared": 5,
         "outdated": 0,
         "differences": [{"user": BOB, "cursor": 2, "what": "other in the partition: count"}],
+        "waiting": [{"user": ALICE, "entries": 2}],
     }
 
 
@@ -207,9 +210,11 @@ def test_verify_all_names_twenty_at_most(store: Store) -> None:
     for number in range(22):
         user = UserId(f"user-{number}".ljust(43, "-"))
         fill_synced(store, 1, user)
+        store.save(user)
         change(store, 1, user, count={"N": "9"})
     answer = operate(store, "verify_all", {})
     assert (answer["different"], len(answer["differences"])) == (22, 20)
+    assert (answer["behind"], len(answer["waiting"])) == (22, 20)
 
 
 def test_verify_changes_nothing(store: Store) -> None:
