@@ -1,6 +1,7 @@
-"""docs/operations.md leaves no alarm, metric, operation or parameter out."""
+"""The operator's documents leave nothing out, and what they name is there."""
 
 import json
+import re
 from typing import get_args
 
 import pytest
@@ -12,6 +13,7 @@ from deploy.parameters import parameters
 from deploy.stages import ROOT
 from tests.deploy.conftest import DEV
 
+TESTS = ROOT / "tests"
 TEXT = (ROOT / "docs/operations.md").read_text()
 
 
@@ -24,3 +26,16 @@ def test_it_tells_of(name: str) -> None:
 def test_it_has_the_sample_event_of(operation: str) -> None:
     event = json.loads((ROOT / f"events/{operation}.json").read_text())
     assert f"| `{operation}` | `{json.dumps(event)}` |" in TEXT
+
+
+THREATS = (ROOT / "docs/threat-model.md").read_text()
+TABLE = THREATS.split("tested where\n")[1].split("\n## ")[0]
+ROWS = [line.strip("| ").split(" | ") for line in TABLE.splitlines() if line.startswith("| ")][1:]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0][:40])
+def test_each_threat_names_tests_that_are_there(row: list[str]) -> None:
+    _threat, _defence, tested = row
+    paths = re.findall(r"`([a-z]+(?:/\S+)?)`", tested)
+    assert paths
+    assert [path for path in paths if not any((r / path).exists() for r in (ROOT, TESTS))] == []

@@ -244,6 +244,8 @@ def test_the_gallery_is_served_under_the_stage(
     policy = page.headers["Content-Security-Policy"]
     issuer = parameters["OidcTokenEndpoint"].removesuffix("/oauth2/token")
     assert f"connect-src 'self' {issuer};" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert page.headers["X-Frame-Options"] == "DENY"
 
 
 def test_the_gallerys_files_are_where_the_page_says_and_never_change(stack: Stack) -> None:

@@ -73,6 +73,14 @@ def test_the_page_may_run_its_own_files_and_call_us_and_the_issuer() -> None:
     assert "connect-src 'self';" in local
 
 
+def test_no_frame_has_the_page_and_nobody_is_told_where_it_was_left() -> None:
+    headers = gallery.html_page("/", "/", None, None).headers
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+
+
 def test_the_built_page_has_nothing_inline() -> None:
     body = gallery.html_page("/", "/", None, None).body
     assert not re.search(r"<script(?![^>]* src=)|<style| style=| on\w+=", body)
