@@ -9,13 +9,11 @@ import re
 import shutil
 import subprocess
 import sys
-import threading
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -30,6 +28,7 @@ from deploy.bundle import ENDPOINTS, SERVICES
 from deploy.package import CACHE, TEMPLATE, ZIP
 from deploy.stages import CONFIG, ROOT, Stage, read_stage
 from tests.deploy.conftest import Template
+from tests.web import HOST, Handler, listening
 
 MACHINES = {"x86_64": 62, "arm64": 183}
 """Lambda's architectures, and what a native library's header (ELF's e_machine) calls them."""
@@ -396,9 +395,9 @@ def aws() -> Iterator[tuple[str, list[str]]]:
     """An address that answers an error once, then nothing; and who asked there for what."""
     asked: list[str] = []
 
-    class Handler(BaseHTTPRequestHandler):
+    class Service(Handler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            body = self.asked()
             key = self.headers["Authorization"].split("=")[1].split("/")[0]
             asked.append(f"{key}: {self.headers.get('X-Amz-Target', 'AssumeRole')}")
             if len(asked) == 1:
@@ -406,20 +405,8 @@ def aws() -> Iterator[tuple[str, list[str]]]:
             else:
                 self.answer(200, ASSUMED if b"Action=AssumeRole" in body else NOTHING)
 
-        def answer(self, status: int, body: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_args: object) -> None:
-            """Says nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever).start()
-    yield f"http://127.0.0.1:{server.server_port}", asked
-    server.shutdown()
-    server.server_close()
+    with listening(Service) as port:
+        yield f"http://{HOST}:{port}", asked
 
 
 @needs_lambdas_system

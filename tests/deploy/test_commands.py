@@ -3,10 +3,8 @@
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ from deploy.parameters import assignments, check, parameters
 from deploy.refusal import Refusal
 from deploy.stages import ROOT, Stage, read_stage
 from tests.deploy.conftest import DEV, PARAMETERS
+from tests.web import HOST, Handler, listening
 
 GIVEN = " ".join(f"{name}={value}" for name, value in PARAMETERS.items())
 IDENTITY = b"""<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
@@ -35,29 +34,18 @@ class Aws:
 def aws() -> Iterator[Aws]:
     said = Aws()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Service(Handler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            said.asked.append(body.split("&")[0])
-            self.send_response(said.status)
-            self.send_header("Content-Length", str(len(IDENTITY)))
-            self.end_headers()
-            self.wfile.write(IDENTITY)
+            said.asked.append(self.asked().decode().split("&")[0])
+            self.answer(said.status, IDENTITY)
 
         def do_HEAD(self) -> None:
             said.asked.append(f"HEAD {self.path}")
-            self.send_response(404)
-            self.end_headers()
+            self.answer(404, b"")
 
-        def log_message(self, *_args: object) -> None:
-            """Says nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever).start()
-    said.url = f"http://127.0.0.1:{server.server_port}"
-    yield said
-    server.shutdown()
-    server.server_close()
+    with listening(Service) as port:
+        said.url = f"http://{HOST}:{port}"
+        yield said
 
 
 @pytest.fixture

@@ -9,9 +9,10 @@ import pytest
 
 from tests.deployed.allowances import let_the_stream_be_read, use_gateway_responses
 from tests.deployed.emulator import Emulator, emulating
-from tests.deployed.https import fronting, write_certificate
+from tests.deployed.https import fronting
 from tests.deployed.people import GALLERY, Arrive, Directory, arrivals
 from tests.deployed.stack import API_STAGE, Project, Stack
+from tests.web import write_certificate
 
 # The emulator is no part of `make test`: `make test-deployed` names the Python that has it.
 collect_ignore_glob = [] if "EMULATOR" in os.environ else ["test_*.py"]

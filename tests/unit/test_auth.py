@@ -8,27 +8,20 @@ import base64
 import hmac
 import http.server
 import json
-import ssl
 import threading
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
-from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
-    NoEncryption,
-    PrivateFormat,
     PublicFormat,
 )
-from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jwt.algorithms import get_default_algorithms
@@ -38,6 +31,7 @@ from chalicelib.auth import Authenticator, Caller, JwksKeys, fetch_jwks
 from chalicelib.errors import ConfigError, KeysUnavailable, Unauthenticated
 from chalicelib.oidc import Oidc
 from chalicelib.users import user_id
+from tests.web import Handler, listening, write_certificate
 
 NOW = 1_800_000_000
 ISSUER = "https://issuer.example/tenant"
@@ -830,7 +824,7 @@ def test_threads_share_one_fetch() -> None:
 # Fetching over HTTP
 
 
-class JwksServer(http.server.BaseHTTPRequestHandler):
+class JwksServer(Handler):
     """An issuer on loopback, good and bad by path."""
 
     def do_GET(self) -> None:
@@ -850,60 +844,19 @@ class JwksServer(http.server.BaseHTTPRequestHandler):
             case _:
                 self.answer(500, b"{}")
 
-    def answer(self, status: int, body: bytes, **headers: str) -> None:
-        self.send_response(status)
-        for name, value in {"Content_Length": str(len(body)), **headers}.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_request(self, *_: object) -> None:
-        """Keeps quiet."""
-
-
-@contextmanager
-def serving(context: ssl.SSLContext | None = None) -> Iterator[int]:
-    """The port of a running JwksServer, which speaks TLS if there is a context for it."""
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), JwksServer) as running:
-        if context is not None:
-            running.socket = context.wrap_socket(running.socket, server_side=True)
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield running.server_port
-        running.shutdown()
-        thread.join()
-
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
     """The address of a running JwksServer."""
-    with serving() as port:
+    with listening(JwksServer) as port:
         yield f"http://127.0.0.1:{port}"
-
-
-def certificate() -> x509.Certificate:
-    """For localhost, signed by itself."""
-    key = private_key("p256")
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
-    return (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(identifier, critical=False)
-        .sign(key, SHA256())
-    )
 
 
 @pytest.fixture
 def certificate_file(tmp_path: Path) -> Path:
     """The certificate and its private key."""
-    key = private_key("p256").private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     path = tmp_path / "localhost.pem"
-    path.write_bytes(certificate().public_bytes(Encoding.PEM) + key)
+    write_certificate(path)
     return path
 
 
@@ -911,9 +864,7 @@ def certificate_file(tmp_path: Path) -> Path:
 def https_server(certificate_file: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The https address of a running JwksServer, to be reached without any proxy."""
     monkeypatch.setenv("no_proxy", "localhost")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate_file)
-    with serving(context) as port:
+    with listening(JwksServer, certificate_file) as port:
         yield f"https://localhost:{port}"
 
 
