@@ -28,6 +28,14 @@ def test_it_has_the_sample_event_of(operation: str) -> None:
     assert f"| `{operation}` | `{json.dumps(event)}` |" in TEXT
 
 
+def test_the_cost_of_watching_is_that_of_what_is_there() -> None:
+    """An alarm is $0.10 a month, a metric of ours $0.30."""
+    ((alarms, cost),) = re.findall(r"The (\d+)\s+alarms cost \$([\d.]+) a month", TEXT)
+    (metrics,) = re.findall(r"our metrics up to \$(\d+\.\d+)", TEXT)
+    assert (int(alarms), float(cost)) == (len(alarms_of(DEV)), len(alarms_of(DEV)) / 10)
+    assert float(metrics) == pytest.approx(len(get_args(Name)) * 0.3)
+
+
 THREATS = (ROOT / "docs/threat-model.md").read_text()
 TABLE = THREATS.split("tested where\n")[1].split("\n## ")[0]
 ROWS = [line.strip("| ").split(" | ") for line in TABLE.splitlines() if line.startswith("| ")][1:]
