@@ -83,8 +83,9 @@ class Directory:
 
 @dataclass(frozen=True)
 class Person:
-    """A user who has signed in. `api` sends their token along."""
+    """A user who has signed in by that name. `api` sends their token along."""
 
+    name: str
     subject: str
     user: UserId
     api: httpx.Client
@@ -104,7 +105,9 @@ def arrivals(directory: Directory, url: str) -> Iterator[Arrive]:
             subject = directory.add(name)
             headers = {"Authorization": f"Bearer {directory.sign_in(name)}"}
             api = httpx.Client(base_url=url, headers=headers, timeout=60, trust_env=False)
-            return Person(subject, user_id(directory.issuer, subject), clients.enter_context(api))
+            return Person(
+                name, subject, user_id(directory.issuer, subject), clients.enter_context(api)
+            )
 
         yield arrive
 

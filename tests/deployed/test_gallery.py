@@ -5,10 +5,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Route, expect, sync_playwright
 
-from chalicelib.users import user_id
 from tests.browser.chromium import ARGUMENTS, browser
 from tests.browser.visitor import ELSEWHERE, kept, save, tile, user_menu
-from tests.deployed.people import PASSWORD, Directory
+from tests.deployed.people import PASSWORD, Arrive, Directory, Person, shown
 from tests.deployed.stack import Stack
 from tests.support import wait_until
 
@@ -16,6 +15,9 @@ PATIENCE = 20_000
 """Milliseconds that an expectation waits: a function's cold start, and a deletion held back."""
 
 FOX = {"prompt": "a red fox", "imageUrl": f"https://{ELSEWHERE}/fox.svg"}
+TOKEN = "eyJ"
+"""How every one begins."""
+
 PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 3 2"/>'
 
 
@@ -52,32 +54,53 @@ def page(chromium: Browser) -> Iterator[Page]:
     assert troubles == []
 
 
-def test_a_visit(page: Page, stack: Stack, directory: Directory) -> None:
-    """Signing in by a code with PKCE, saving, coming back, deleting, signing out."""
+@pytest.fixture
+def alice(stack: Stack, directory: Directory, arrives: Arrive) -> Person:
     directory.lead_back_to(stack.gallery)
-    user = user_id(directory.issuer, directory.add("a visitor"))
+    return arrives("alice")
 
+
+@pytest.fixture
+def signed_in(page: Page, stack: Stack, alice: Person) -> Page:
+    """Alice's, who has come by the issuer's own pages: a code, with PKCE."""
     page.goto(stack.gallery)
     page.get_by_role("button", name="Sign in").click()
-    page.get_by_label("Username").fill("a visitor")
+    page.get_by_label("Username").fill(alice.name)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url(f"{stack.gallery}dashboard/images")
     expect(page.get_by_role("heading", name="Your library is empty")).to_be_visible()
+    return page
 
-    save(page, FOX)
-    expect(tile(page, FOX["prompt"])).to_be_visible()
-    page.goto(f"{stack.gallery}dashboard/images/1")
-    expect(page.get_by_role("dialog").get_by_text(FOX["prompt"])).to_be_visible()
-    page.keyboard.press("Escape")
-    expect(page).to_have_title("Images (1)")
 
-    tile(page, FOX["prompt"]).press("Delete")
-    expect(page.get_by_role("heading", name="Your library is empty")).to_be_visible()
-    wait_until(lambda: "prompt" not in str(stack.items("PartitionTable", user)))
+def test_an_image_is_saved_and_deleted(signed_in: Page, alice: Person) -> None:
+    save(signed_in, FOX)
+    expect(tile(signed_in, "a red fox")).to_be_visible()
+    wait_until(lambda: shown(alice) == [1])
+    tile(signed_in, "a red fox").press("Delete")
+    expect(signed_in.get_by_role("heading", name="Your library is empty")).to_be_visible()
+    wait_until(lambda: shown(alice) == [])
 
-    user_menu(page).click()
-    page.get_by_role("button", name="Sign out").click()
-    page.wait_for_url(stack.gallery)
-    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
-    assert "eyJ" not in kept(page)
+
+def test_what_another_device_saves_shows_by_itself(signed_in: Page, alice: Person) -> None:
+    alice.api.post("/api/images", json=FOX).raise_for_status()
+    expect(tile(signed_in, "a red fox")).to_be_visible()
+
+
+def test_an_image_has_an_address_of_its_own(signed_in: Page, stack: Stack, alice: Person) -> None:
+    """Below the stage's, and opened there one is still signed in."""
+    alice.api.post("/api/images", json=FOX).raise_for_status()
+    tile(signed_in, "a red fox").click()
+    signed_in.wait_for_url(f"{stack.gallery}dashboard/images/1")
+    signed_in.reload()
+    expect(signed_in.get_by_role("dialog").get_by_text("a red fox")).to_be_visible()
+
+
+def test_signing_out_ends_at_the_gallery_and_leaves_no_token(signed_in: Page, stack: Stack) -> None:
+    """By way of the issuer, whose session ends too."""
+    assert TOKEN in kept(signed_in)
+    user_menu(signed_in).click()
+    signed_in.get_by_role("button", name="Sign out").click()
+    signed_in.wait_for_url(stack.gallery)
+    expect(signed_in.get_by_role("button", name="Sign in")).to_be_visible()
+    assert TOKEN not in kept(signed_in)
