@@ -60,8 +60,8 @@ class Project:
         assignments = " ".join(f"{name}={value}" for name, value in more.items())
         return self._run("deploy", stage, {"BUCKET": BUCKET, "PARAMETERS": assignments})
 
-    def destroy(self, stage: str) -> str:
-        return self._run("destroy", stage, {})
+    def destroy(self, stage: str, **variables: str) -> str:
+        return self._run("destroy", stage, variables)
 
     def _run(self, command: str, stage: str, variables: Mapping[str, str]) -> str:
         done = subprocess.run(
