@@ -96,6 +96,24 @@ def test_an_image_has_an_address_of_its_own(signed_in: Page, stack: Stack, alice
     expect(signed_in.get_by_role("dialog").get_by_text("a red fox")).to_be_visible()
 
 
+SPOIL = """() => {
+  const name = Object.keys(sessionStorage).find((key) => key.endsWith(" grant"));
+  const grant = JSON.parse(sessionStorage[name]);
+  sessionStorage[name] = JSON.stringify({ ...grant, token: `${grant.token}x` });
+}"""
+
+
+def test_a_token_that_the_stage_refuses_is_renewed_at_the_issuer(
+    signed_in: Page, alice: Person
+) -> None:
+    """Nobody has to sign in again."""
+    signed_in.evaluate(SPOIL)
+    with signed_in.expect_request(lambda request: "refresh_token" in (request.post_data or "")):
+        signed_in.reload()
+    alice.api.post("/api/images", json=FOX).raise_for_status()
+    expect(tile(signed_in, "a red fox")).to_be_visible()
+
+
 def test_signing_out_ends_at_the_gallery_and_leaves_no_token(signed_in: Page, stack: Stack) -> None:
     """By way of the issuer, whose session ends too."""
     assert TOKEN in kept(signed_in)
