@@ -19,7 +19,7 @@ Name = Literal[
     # Of syncs in the background:
     "SyncFailed",  # one that ended with an error: in the stream's function, a sweep, a redrive
     "SyncUnfinished",  # one for which the stream's function had no time left: it comes again
-    "UsersBehind",  # users whom a sweep had to bring up to date
+    "UsersBehind",  # users whom a sweep had to bring up to date, a minute or more after a save
     "DeadLetters",  # letters that a redrive came to
     # Of requests:
     "HoleSeen",  # one that failed since a log did not read as consecutive: it should never be so

@@ -103,7 +103,7 @@ def alarms_of(stage: Stage) -> dict[str, Alarm]:
             "The API answers 5xx.", of_api(stage, "5XXError"), above=4, periods=2
         ),
         "UsersBehindAlarm": Alarm(
-            "The sweep brought users up to date whom the stream had not.", ours("UsersBehind")
+            "The sweep brought users up to date whom the stream has forgotten.", ours("UsersBehind")
         ),
         "HolesAlarm": Alarm("A log did not read as consecutive.", ours("HoleSeen")),
         "SyncFailedAlarm": Alarm(

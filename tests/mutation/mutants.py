@@ -465,6 +465,13 @@ MUTANTS = [
         "tests/operations/test_sweep.py -k who_fails",
     ),
     Mutant(
+        "sweep-tells-of-what-is-on-its-way",
+        "chalicelib/operations/sweep.py",
+        " > LATE * 1000",
+        " >= 0",
+        "tests/operations/test_sweep.py -k has_forgotten",
+    ),
+    Mutant(
         "sweep-without-its-budget",
         "chalicelib/operations/sweep.py",
         "budget = metered.dynamo.budget(read_units, deadline)",

@@ -15,6 +15,7 @@ from chalicelib.dynamo import MAX_TRANSACTION_ITEMS, UnknownOutcome
 from chalicelib.entries import UserId
 from chalicelib.errors import Contended, KeysUnavailable, Unauthenticated
 from chalicelib.metrics import Metrics, Name
+from chalicelib.operations.sweep import LATE
 from tests import emf
 from tests.operations.support import Rig, assert_as_projected, fill_synced, remove
 from tests.operations.test_redrive import Letters
@@ -217,8 +218,9 @@ def sync_is_cut_short(rig: Rig) -> None:
 
 
 def some_are_behind(rig: Rig) -> None:
-    rig.store.save(ALICE)
-    rig.store.save(BOB)
+    minutes_ago, _calls = quick(rig.store, lambda: NOW - 2 * LATE)
+    minutes_ago.save(ALICE)
+    minutes_ago.save(BOB)
     rig.finish("sweep", {})
 
 

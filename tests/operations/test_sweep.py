@@ -1,13 +1,14 @@
 """Sweep: whoever is behind is found and synced, within a budget, round after round."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
 from chalicelib.dynamo import UnknownOutcome
-from chalicelib.entries import UserId
-from chalicelib.operations.sweep import MIN_READ_UNITS, next_sweep
+from chalicelib.entries import Cursor, UserId
+from chalicelib.operations.sweep import LATE, MIN_READ_UNITS, next_sweep
 from chalicelib.positions import Positions
 from chalicelib.timing import Deadline
 from tests.operations.support import (
@@ -53,6 +54,34 @@ def test_sweep_syncs_who_is_behind(store: Store) -> None:
     assert counts(sweep(store)) == (3, 0, 0, 0)
 
 
+def later(seconds: float) -> Callable[[], float]:
+    """The clock, put forward."""
+    return lambda: time.time() + seconds
+
+
+def test_sweep_tells_of_those_whom_the_stream_has_forgotten(store: Store) -> None:
+    """Not of those who saved a moment ago: the stream may be about to bring that."""
+    store.save(ALICE)
+    at_once = Rig.on(store)
+    assert at_once.finish("sweep", {})["behind"] == 1
+    assert at_once.metrics("UsersBehind") == 0
+    store.save(ALICE)
+    much_later = Rig.on(store, now=later(LATE + 1))
+    assert much_later.finish("sweep", {})["behind"] == 1
+    assert much_later.metrics("UsersBehind") == 1
+
+
+def test_sweep_tells_of_one_whose_times_are_damaged(store: Store) -> None:
+    """It cannot know, so somebody has to look."""
+    store.save(ALICE)
+    entry = store.primary_log.get(ALICE, Cursor(1)) or {}
+    damaged = {**entry, "created_at": {"S": "today"}}
+    store.dynamo.put_item(TableName=store.tables.primary, Item=damaged)
+    rig = Rig.on(store)
+    assert rig.finish("sweep", {})["behind"] == 1
+    assert rig.metrics("UsersBehind") == 1
+
+
 def test_sweep_of_nobody(store: Store) -> None:
     """Without users it is done at once."""
     assert counts(sweep(store)) == (0, 0, 0, 0)
@@ -90,7 +119,7 @@ def test_sweep_goes_on_past_a_user_who_fails(
     are synced."""
     for user in USERS:
         store.save(user)
-    rig = Rig.on(store)
+    rig = Rig.on(store, now=later(LATE + 1))
     rig.before(failing_for(failing, error))
     assert counts(rig.finish("sweep", {})) == (3, 2, 2, 1)
     for user in USERS:
@@ -178,7 +207,7 @@ def round_of(rig: Rig) -> list[Answer]:
 def test_sweep_by_schedule_goes_round(store: Store) -> None:
     """Each run goes on where the last one stopped; after a full round it begins again."""
     some_behind(store)
-    rig = Rig.on(store)
+    rig = Rig.on(store, now=later(LATE + 1))
     Spent(rig, 250)
     first = round_of(rig)
     assert len(first) > 1
