@@ -24,6 +24,7 @@ STAGES: Mapping[str, Mapping[str, Any]] = {
     "dev": {"api_gateway_stage": API_STAGE},
     "bound": {"api_gateway_stage": API_STAGE, "hard_isolation": True},
     "kept": {"api_gateway_stage": API_STAGE, "production": True},
+    "restored": {"api_gateway_stage": API_STAGE, "production": True},
 }
 
 

@@ -114,5 +114,10 @@ def arrivals(directory: Directory, url: str) -> Iterator[Arrive]:
 
 def shown(person: Person) -> list[int]:
     """The cursors on the person's first page, newest first."""
-    page = person.api.get("/api/images").raise_for_status().json()
+    return first_page(person.api)
+
+
+def first_page(api: httpx.Client) -> list[int]:
+    """The cursors on it, newest first."""
+    page = api.get("/api/images").raise_for_status().json()
     return [image["cursor"] for image in page["images"]]

@@ -60,6 +60,9 @@ class Project:
         assignments = " ".join(f"{name}={value}" for name, value in more.items())
         return self._run("deploy", stage, {"BUCKET": BUCKET, "PARAMETERS": assignments})
 
+    def package(self, stage: str) -> str:
+        return self._run("package", stage, {})
+
     def destroy(self, stage: str, **variables: str) -> str:
         return self._run("destroy", stage, variables)
 

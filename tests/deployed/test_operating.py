@@ -1,11 +1,7 @@
 """The operator's functions in a deployed stage, invoked as the console, the CLI or a rule does."""
 
 import json
-import os
-import re
 import shlex
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +13,7 @@ from deploy.functions import GRANTS
 from deploy.stages import ROOT
 from tests.api.support import library, picture
 from tests.deployed.event_source import Mapped
+from tests.deployed.manual import follow
 from tests.deployed.people import Arrive, Person, shown
 from tests.deployed.stack import Stack
 from tests.support import wait_until
@@ -102,31 +99,25 @@ def test_rows_of_an_older_form_are_migrated(alice: Person, stack: Stack) -> None
     assert stack.items("PartitionTable", alice.user) == rows
 
 
-MANUAL = (ROOT / "docs/operations.md").read_text()
 OF_VERSION_2 = "--cli-binary-format raw-in-base64-out"
 """What the manual says to leave out with an AWS CLI like this project's."""
 
 
 @dataclass(frozen=True)
 class Operator:
-    """Does as docs/operations.md says, in a shell, and knows nothing else."""
+    """Knows nothing but how docs/operations.md has functions invoked."""
 
     stack: Stack
     desk: Path
 
     def run(self, function: str, event: Any) -> Any:
         """The manual's command, with another function and event; what the function answers."""
-        (command,) = re.findall(r"```shell\n(aws lambda invoke .*?)```", MANUAL, re.DOTALL)
-        for manuals, own in (
-            (OF_VERSION_2, ""),
-            ("image-storage-prod-verify_user", self.stack.function(function)),
-            ("""'{"subject": "alice"}'""", shlex.quote(json.dumps(event))),
-        ):
-            assert manuals in command
-            command = command.replace(manuals, own)
-        tools = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        environ = {**self.stack.emulator.environ, "PATH": tools}
-        subprocess.run(["bash", "-ec", command], cwd=self.desk, env=environ, check=True)
+        instead = {
+            OF_VERSION_2: "",
+            "image-storage-prod-verify_user": self.stack.function(function),
+            """'{"subject": "alice"}'""": shlex.quote(json.dumps(event)),
+        }
+        follow("aws lambda invoke", instead, self.stack.emulator, self.desk)
         return json.loads((self.desk / "answer.json").read_text())
 
 
