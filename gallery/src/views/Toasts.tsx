@@ -12,7 +12,7 @@ export function Toasts(): JSX.Element {
     <div class="toasts" role="status">
       <For each={notices.all()}>
         {(notice) => (
-          <div class="toast" classList={{ trouble: notice.trouble }}>
+          <div class="toast" classList={{ warning: notice.trouble }}>
             <Icon name={notice.trouble ? "alert" : "check"} />
             <span>{notice.text}</span>
             <IconButton icon="close" label="Dismiss" onClick={() => notices.drop(notice)} />
