@@ -1,4 +1,14 @@
-import { createEffect, createMemo, createSignal, For, on, Show, type JSX } from "solid-js";
+import {
+  createEffect,
+  createMemo,
+  createSignal,
+  For,
+  on,
+  onCleanup,
+  Show,
+  type Accessor,
+  type JSX,
+} from "solid-js";
 import { useGallery } from "./gallery";
 import { step, type Direction } from "./steps";
 import { Tile } from "./Tile";
@@ -7,6 +17,9 @@ import { createWall } from "./wall";
 
 /** How near to the edges of the view a focused tile may come, in pixels: the header is in the way. */
 const EDGE = { top: 72, bottom: 24 };
+
+/** Milliseconds before older images are asked for in advance. */
+const MOMENT = 1000;
 
 const ARROWS: readonly string[] = ["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight"];
 
@@ -36,10 +49,11 @@ export function Grid(): JSX.Element {
   const total = () =>
     gallery.searching() ? (library.complete() ? keys().length : -1) : (library.count() ?? -1);
 
+  const hasBegun = createBegun();
   const [reached, setReached] = createSignal(0);
   createEffect(() => {
     reached();
-    if (!wall.nearEnd() || library.problem() || gallery.searching()) return;
+    if (!hasBegun() || !wall.nearEnd() || library.problem() || gallery.searching()) return;
     void library.loadOlder().then(() => setReached(library.loaded()));
   });
 
@@ -154,6 +168,19 @@ export function Grid(): JSX.Element {
       </For>
     </ul>
   );
+}
+
+/** False for a moment, in which the first images have the network to themselves, or until one scrolls. */
+function createBegun(): Accessor<boolean> {
+  const [hasBegun, setBegun] = createSignal(false);
+  const begin = () => setBegun(true);
+  const timer = setTimeout(begin, MOMENT);
+  addEventListener("scroll", begin, { once: true, passive: true });
+  onCleanup(() => {
+    clearTimeout(timer);
+    removeEventListener("scroll", begin);
+  });
+  return hasBegun;
 }
 
 function keyAt(event: Event): string | undefined {

@@ -35,8 +35,9 @@ const SETTLING = 1000;
 /** How long tiles are seen moving. */
 const MOVING = 200;
 
-/** Bands beyond the view on either side that are rendered: their images are fetched meanwhile. */
-const OVERSCAN = 2;
+/** Bands beyond the view on either side that are rendered, each more than a screen: their images are
+    fetched meanwhile. */
+const OVERSCAN = 1;
 
 /** How many bands below the last rendered one are wanted in advance. */
 const AHEAD = 6;
@@ -203,7 +204,8 @@ export function createWall({ list, keys, ratio, ratiosChanged, focused }: Given)
 
   const nearEnd = createMemo(() => {
     const items = virtualizer.getVirtualItems();
-    return (items[items.length - 1]?.index ?? 0) + AHEAD >= bands().length;
+    const last = items[items.length - 1]?.index;
+    return last !== undefined && last + AHEAD >= bands().length;
   });
 
   return {
