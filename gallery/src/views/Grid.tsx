@@ -16,7 +16,7 @@ import { keyOf } from "./tiles";
 import { createWall } from "./wall";
 
 /** How near to the edges of the view a focused tile may come, in pixels: the header is in the way. */
-const EDGE = { top: 72, bottom: 24 };
+const EDGE = { top: 76, bottom: 24 };
 
 /** Milliseconds before older images are asked for in advance. */
 const MOMENT = 1000;
@@ -57,6 +57,7 @@ export function Grid(): JSX.Element {
     void library.loadOlder().then(() => setReached(library.loaded()));
   });
 
+  createEffect(on(gallery.query, () => scrollTo({ top: 0, behavior: "instant" }), { defer: true }));
   createEffect(on(gallery.wanted, (wanted) => wanted && go(wanted.key), { defer: true }));
 
   /** Focuses a tile, rendered or not, and brings it into view. */
