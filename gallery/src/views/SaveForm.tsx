@@ -15,6 +15,7 @@ import { useGallery } from "./gallery";
 import { Icon } from "./Icon";
 import { Picture } from "./Picture";
 import { images } from "./words";
+import "./SaveForm.css";
 
 /** So long one is kept waiting for the answer; then the tile in the grid tells it. Milliseconds. */
 const PATIENCE = 2000;
