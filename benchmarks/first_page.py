@@ -131,25 +131,20 @@ def slowed(page: Page, latency: int) -> CDPSession:
 def tell(tab: Tab, rounds: int) -> None:
     tab.gallery()  # how many pictures are in view
     for name, prepare in (("first", tab.empty), ("again", lambda: None)):
-        galleries, plains = side_by_side(tab, rounds, prepare)
-        for word, of in (("median", statistics.median), ("fastest", min)):
-            gallery, plain = of(galleries), of(plains)
-            print(
-                f"{name}, {word} of {rounds}: gallery {gallery:.0f} ms, plain page {plain:.0f} ms, "
-                f"ratio {gallery / plain:.2f}"
-            )
+        pairs = [
+            (measured(tab.gallery, prepare), measured(tab.plain, prepare)) for _ in range(rounds)
+        ]
+        gallery, plain = (statistics.median(times) for times in zip(*pairs, strict=True))
+        ratio = statistics.median(one / other for one, other in pairs)
+        print(
+            f"{name}: gallery {gallery:.0f} ms, plain page {plain:.0f} ms, ratio {ratio:.2f} "
+            f"(medians of {rounds} pairs)"
+        )
 
 
-def side_by_side(
-    tab: Tab, rounds: int, prepare: Callable[[], None]
-) -> tuple[list[float], list[float]]:
-    galleries, plains = [], []
-    for _ in range(rounds):
-        prepare()
-        galleries.append(tab.gallery())
-        prepare()
-        plains.append(tab.plain())
-    return galleries, plains
+def measured(times: Callable[[], float], prepare: Callable[[], None]) -> float:
+    prepare()
+    return times()
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ import { createWall } from "./wall";
 /** How near to the edges of the view a focused tile may come, in pixels: the header is in the way. */
 const EDGE = { top: 76, bottom: 24 };
 
-/** Milliseconds before older images are asked for in advance. */
+/** Milliseconds before anything beyond the view is rendered, or asked for. */
 const MOMENT = 1000;
 
 const ARROWS: readonly string[] = ["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight"];
@@ -34,12 +34,14 @@ export function Grid(): JSX.Element {
   const byKey = createMemo(
     () => new Map(gallery.tiles().map((tile, place) => [keyOf(tile), { tile, place }] as const)),
   );
+  const hasBegun = createBegun();
   const wall = createWall({
     list,
     keys,
     ratio: (key) => sizes.ratio(byKey().get(key)!.tile.image) ?? 1,
     ratiosChanged: sizes.changed,
     focused,
+    hasBegun,
   });
   const rendered = createMemo(() => [...wall.placed().keys()].filter((key) => byKey().has(key)));
   const reachable = createMemo(() => {
@@ -49,7 +51,6 @@ export function Grid(): JSX.Element {
   const total = () =>
     gallery.searching() ? (library.complete() ? keys().length : -1) : (library.count() ?? -1);
 
-  const hasBegun = createBegun();
   const [reached, setReached] = createSignal(0);
   createEffect(() => {
     reached();

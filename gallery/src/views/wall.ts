@@ -27,6 +27,8 @@ interface Given {
   readonly ratiosChanged: Accessor<number>;
   /** A tile that stays rendered wherever it is. */
   readonly focused: Accessor<string | undefined>;
+  /** Until then, nothing beyond the view is rendered. */
+  readonly hasBegun: Accessor<boolean>;
 }
 
 /** How long a band that came into view unknown may still take its form, in milliseconds. */
@@ -43,7 +45,7 @@ const OVERSCAN = 1;
 const AHEAD = 6;
 
 /** A masonry in the page's own scroll: knows all tiles' places, renders those in and near the view. */
-export function createWall({ list, keys, ratio, ratiosChanged, focused }: Given): Wall {
+export function createWall({ list, keys, ratio, ratiosChanged, focused, hasBegun }: Given): Wall {
   const { width, margin } = createMeasured(list);
   const [atTop, setAtTop] = createSignal(scrollY < 1);
   const columns = createMemo(() => columnsFor(width()));
@@ -78,7 +80,9 @@ export function createWall({ list, keys, ratio, ratiosChanged, focused }: Given)
     get anchorTo() {
       return atTop() ? ("start" as const) : ("end" as const);
     },
-    overscan: OVERSCAN,
+    get overscan() {
+      return hasBegun() ? OVERSCAN : 0;
+    },
     estimateSize: (n) => bands()[n]?.height ?? 0,
     getItemKey: (n) => bands()[n]?.key ?? n,
     rangeExtractor: (range) => {
