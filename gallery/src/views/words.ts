@@ -1,5 +1,5 @@
 const numbers = new Intl.NumberFormat();
-const moments = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const moments = new Intl.DateTimeFormat(undefined, { dateStyle: "long", timeStyle: "short" });
 
 export function number(value: number): string {
   return numbers.format(value);
