@@ -20,8 +20,9 @@ export PORT DATA USER FILE OP EVENT PARAMETERS BUCKET CONFIRM
 PY := .venv/bin/python
 NPM := PATH="$(CURDIR)/.venv/bin:$$PATH" npm --prefix gallery --no-audit --no-fund --loglevel=error
 GALLERY := chalicelib/gallery/index.html
+OPENAPI := $(PY) -c "import json, chalicelib.api.openapi as o; print(json.dumps(o.document()))"
 
-.PHONY: help run gallery token demo import invoke package deploy destroy test test-deployed simulate chaos soak check clean
+.PHONY: help run gallery token demo import invoke package deploy destroy test test-deployed simulate chaos soak screenshots schema check clean
 
 help:
 	@echo 'make run                          serve on http://127.0.0.1:PORT, with all data in DATA'
@@ -38,6 +39,8 @@ help:
 	@echo 'make simulate SEEDS=0..2000       long runs for docs/reliability.md: simulation,'
 	@echo 'make chaos / make soak            and chaos on the real engine'
 	@echo 'make check                        lint, formatting and types, of the gallery too'
+	@echo 'make screenshots                  take the pictures in docs/screenshots anew'
+	@echo 'make schema                       the gallery'\''s types of the API, after a change of it'
 	@echo 'make clean                        remove what set-up and tools made; never data'
 	@echo
 	@echo 'PORT=8000 DATA=.local choose the port and the data folder of run, token and import.'
@@ -89,6 +92,10 @@ test: .venv/installed $(GALLERY)
 test-deployed: .venv/installed $(GALLERY) .venv-emulator/installed
 	@EMULATOR=.venv-emulator/bin/python exec $(PY) -m pytest tests/deployed $(ARGS)
 
+# The gallery's pictures in docs/screenshots, of the gallery as it is now.
+screenshots: .venv/installed $(GALLERY)
+	@exec $(PY) -m tests.browser.screenshots
+
 # The long runs behind docs/reliability.md; the test suite has short ones of the same.
 simulate: .venv/installed
 	@exec $(PY) -m tests.simulation --seeds $(SEEDS) $(ARGS)
@@ -99,11 +106,16 @@ chaos: .venv/installed
 soak: .venv/installed
 	@exec $(PY) -m tests.chaos --users 50 --operations 200 --minutes $(MINUTES) $(ARGS)
 
+# The API's types in TypeScript, from its OpenAPI document.
+schema: .venv/installed gallery/node_modules/installed
+	@$(OPENAPI) | $(NPM) run --silent schema
+
 check: .venv/installed gallery/node_modules/installed
 	@$(PY) -m ruff check
 	@$(PY) -m ruff format --check
 	@$(PY) -m mypy
 	@$(NPM) run --silent check
+	@$(OPENAPI) | $(NPM) run --silent schema -- --check
 
 # Installed once, and again when the requirements change.
 # All of it goes to stderr: `make -s token` prints a token and nothing else, also the first time.

@@ -164,5 +164,6 @@ def _page(body: str) -> str:
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
+        '<link rel="icon" href="data:,">'
         f"<title>Sign in</title><style>{_STYLE}</style>{body}</html>"
     )

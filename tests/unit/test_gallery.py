@@ -1,5 +1,6 @@
 """The gallery's page under any address, and the headers that keep it to itself."""
 
+import gzip
 import html
 import json
 import re
@@ -99,6 +100,17 @@ def test_the_page_is_looked_for_anew_and_its_files_never_again() -> None:
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         kind = answer.headers["Content-Type"].partition(";")[0]
         assert kind == KINDS[Path(name).suffix]
+
+
+def test_a_first_visit_loads_little() -> None:
+    """The page, all that it links and the sign-in view that it shows: 60 kB gzipped at most."""
+    page = gallery.html_page("/", "/", SIGN_IN, None).body
+    assets = gallery.FOLDER / gallery.ASSETS
+    linked = [assets / name for name in re.findall(r'"\./assets/([^"]+)"', page)]
+    files = [*linked, *assets.glob("SignIn-*.js")]
+    assert {file.suffix for file in files} == set(KINDS)
+    texts = [page.encode(), *(file.read_bytes() for file in files)]
+    assert sum(len(gzip.compress(text, 6)) for text in texts) <= 60_000
 
 
 @pytest.mark.parametrize("name", ["", "..", "../index.html", "%2e%2e", "none.js", "index.html"])

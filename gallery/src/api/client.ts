@@ -10,6 +10,7 @@ export type NewImage = Readonly<Schemas["NewImage"]>;
 export type Page = Readonly<Schemas["Page"]>;
 export type FirstPage = Required<Page>;
 export type Changes = Readonly<Schemas["Changes"]>;
+export type Synced = Readonly<Schemas["Synced"]>;
 
 /** The bearer tokens of whoever is signed in. Both reject with a Problem when there is none. */
 export interface Tokens {
@@ -29,8 +30,8 @@ export interface Api {
   save(images: readonly NewImage[], key: string): Promise<readonly Image[]>;
   /** Outlives the page: also what is sent while it closes arrives. */
   remove(cursor: number): Promise<void>;
-  /** Brings the library up to date with all that was saved before. */
-  sync(): Promise<void>;
+  /** Brings the library up to date with all that was saved before, if `upToDate` says so. */
+  sync(): Promise<Synced>;
 }
 
 /** As many changes or older images as one answer may hold. */
@@ -75,9 +76,7 @@ export function createApi(base: string, tokens: Tokens, send: typeof fetch = fet
         .images;
     },
     remove: (cursor) => call("delete", "/images/{cursor}", { path: { cursor }, keepalive: true }),
-    async sync() {
-      await call("post", "/images/sync");
-    },
+    sync: () => call("post", "/images/sync"),
   };
 }
 

@@ -26,12 +26,15 @@ class Page {
     this.setSignedIn = setSignedIn;
     const sources = { user, api: this.api, device: new Device("gallery"), signedIn };
     let library!: LibraryHook;
+    const Shown = () => {
+      library = createLibrary(sources);
+      return null;
+    };
     this.close = createRoot((close) => {
       createComponent(QueryClientProvider, {
         client: new QueryClient(),
         get children() {
-          library = createLibrary(sources);
-          return null;
+          return createComponent(Shown, {});
         },
       });
       return close;
@@ -163,7 +166,8 @@ test("a save is shown and counted once it is confirmed, also while the reads do 
   const server = serverWith(2);
   const page = open(server);
   await pass();
-  vi.spyOn(server, "sync").mockImplementation(() => {});
+  const behind = { cursor: 2, applied: 0, upToDate: false };
+  vi.spyOn(server, "sync").mockReturnValue(behind);
   await page.library.save([someImage()]);
   expect([page.shown(), page.library.count()]).toEqual([[3, 2, 1], 3]);
   expect(page.library.image(3)).toMatchObject({ cursor: 3 });
@@ -417,6 +421,19 @@ test("a library that goes back in time, as after a restore, is taken as it is th
   const page = open(server);
   await pass();
   await page.library.save([someImage()]);
+  server.restore(4);
+  await pass(5000);
+  await pass();
+  expect([page.shown(), page.library.count()]).toEqual([[4, 3, 2], 4]);
+});
+
+test("a save that a restore took back before any read had it is shown no more", async () => {
+  const server = serverWith(9);
+  const page = open(server);
+  await pass();
+  vi.spyOn(server, "sync").mockReturnValueOnce({ cursor: 9, applied: 0, upToDate: false });
+  await page.library.save([someImage()]);
+  expect(page.shown()).toEqual([10, 9, 8, 7]);
   server.restore(4);
   await pass(5000);
   await pass();

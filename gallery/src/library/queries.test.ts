@@ -211,6 +211,21 @@ test("a first page that must show a save syncs until it does", async () => {
   expect(page.library?.cursor).toBe(2);
 });
 
+test("a first page need not show a save that a sync with nothing left to bring lacks", async () => {
+  const page = open(serverWith(2), { saved: 3 }); // restored to a time before the save
+  await page.ready();
+  expect(page.asked).toEqual(["firstPage", "sync", "firstPage"]);
+  expect(page.library?.cursor).toBe(2);
+});
+
+test("a first page that a save is missing from, however often synced, is a problem", async () => {
+  const server = serverWith(2);
+  vi.spyOn(server, "sync").mockReturnValue({ cursor: 2, applied: 0, upToDate: false });
+  const page = open(server, { saved: 3 });
+  await page.ready();
+  expect(page.observer.getCurrentResult().error).toMatchObject({ code: "not-synced-yet" });
+});
+
 test("two wishes for the next older page are one read", async () => {
   const page = open(serverWith(9));
   await page.ready();

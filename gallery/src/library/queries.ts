@@ -164,13 +164,19 @@ async function startedOver(
   return fromFirstPage(page);
 }
 
-async function firstPage(api: Api, atLeast: number, signal: AbortSignal): Promise<FirstPage> {
+/**
+ * With all that was saved up to `saved`. Where a sync has brought all that there is and that is less,
+ * it is enough: the save itself went with what a restore took back.
+ */
+async function firstPage(api: Api, saved: number, signal: AbortSignal): Promise<FirstPage> {
+  let atLeast = saved;
   for (let syncs = 0; ; syncs++) {
     try {
       return await api.firstPage(atLeast, signal);
     } catch (problem) {
       if (syncs === MOST_SYNCS || (problem as Problem).code !== "not-synced-yet") throw problem;
-      await api.sync();
+      const { cursor, upToDate } = await api.sync();
+      if (upToDate) atLeast = Math.min(atLeast, cursor);
     }
   }
 }

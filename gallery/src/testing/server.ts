@@ -1,6 +1,6 @@
 /** The server as a model: one user's log, read from a copy that may lag (see the design's "Reads"). */
 
-import type { Changes, FirstPage, Image, NewImage, Page } from "../api/client";
+import type { Changes, FirstPage, Image, NewImage, Page, Synced } from "../api/client";
 import { Problem } from "../api/problem";
 
 type Change = Changes["changes"][number];
@@ -62,9 +62,11 @@ export class ModelServer {
     }
   }
 
-  sync(): void {
+  sync(): Synced {
     this.strip();
+    const applied = this.#log.length - this.#tail;
     this.#tail = this.#log.length;
+    return { cursor: this.#tail, applied, upToDate: true };
   }
 
   /** From a backup: all after a cursor never was. */

@@ -10,6 +10,7 @@ import { source } from "./source";
 import { createSwipe } from "./swipe";
 import { Toasts } from "./Toasts";
 import { brief, moment, number } from "./words";
+import "./Detail.css";
 
 interface Props {
   readonly cursor: number;

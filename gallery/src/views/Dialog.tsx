@@ -1,4 +1,5 @@
 import { onCleanup, onMount, type JSX } from "solid-js";
+import "./Dialog.css";
 
 interface Props {
   readonly label: string;

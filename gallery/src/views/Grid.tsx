@@ -1,4 +1,14 @@
-import { createEffect, createMemo, createSignal, For, on, Show, type JSX } from "solid-js";
+import {
+  createEffect,
+  createMemo,
+  createSignal,
+  For,
+  on,
+  onCleanup,
+  Show,
+  type Accessor,
+  type JSX,
+} from "solid-js";
 import { useGallery } from "./gallery";
 import { step, type Direction } from "./steps";
 import { Tile } from "./Tile";
@@ -6,7 +16,10 @@ import { keyOf } from "./tiles";
 import { createWall } from "./wall";
 
 /** How near to the edges of the view a focused tile may come, in pixels: the header is in the way. */
-const EDGE = { top: 72, bottom: 24 };
+const EDGE = { top: 76, bottom: 24 };
+
+/** Milliseconds before anything beyond the view is rendered, or asked for. */
+const MOMENT = 1000;
 
 const ARROWS: readonly string[] = ["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight"];
 
@@ -21,12 +34,14 @@ export function Grid(): JSX.Element {
   const byKey = createMemo(
     () => new Map(gallery.tiles().map((tile, place) => [keyOf(tile), { tile, place }] as const)),
   );
+  const hasBegun = createBegun();
   const wall = createWall({
     list,
     keys,
     ratio: (key) => sizes.ratio(byKey().get(key)!.tile.image) ?? 1,
     ratiosChanged: sizes.changed,
     focused,
+    hasBegun,
   });
   const rendered = createMemo(() => [...wall.placed().keys()].filter((key) => byKey().has(key)));
   const reachable = createMemo(() => {
@@ -39,10 +54,11 @@ export function Grid(): JSX.Element {
   const [reached, setReached] = createSignal(0);
   createEffect(() => {
     reached();
-    if (!wall.nearEnd() || library.problem() || gallery.searching()) return;
+    if (!hasBegun() || !wall.nearEnd() || library.problem() || gallery.searching()) return;
     void library.loadOlder().then(() => setReached(library.loaded()));
   });
 
+  createEffect(on(gallery.query, () => scrollTo({ top: 0, behavior: "instant" }), { defer: true }));
   createEffect(on(gallery.wanted, (wanted) => wanted && go(wanted.key), { defer: true }));
 
   /** Focuses a tile, rendered or not, and brings it into view. */
@@ -154,6 +170,19 @@ export function Grid(): JSX.Element {
       </For>
     </ul>
   );
+}
+
+/** False for a moment, in which the first images have the network to themselves, or until one scrolls. */
+function createBegun(): Accessor<boolean> {
+  const [hasBegun, setBegun] = createSignal(false);
+  const begin = () => setBegun(true);
+  const timer = setTimeout(begin, MOMENT);
+  addEventListener("scroll", begin, { once: true, passive: true });
+  onCleanup(() => {
+    clearTimeout(timer);
+    removeEventListener("scroll", begin);
+  });
+  return hasBegun;
 }
 
 function keyAt(event: Event): string | undefined {

@@ -11,6 +11,7 @@ import { images, number } from "./words";
 /** What one should know about what is shown below. */
 export function Notes(): JSX.Element {
   const gallery = useGallery();
+  const session = useSession();
   const { library } = gallery;
   return (
     <Switch>
@@ -19,6 +20,14 @@ export function Notes(): JSX.Element {
         <p class="note" role="status">
           <Icon name="offline" />
           You are offline. This is what was here last; what you save now is sent later.
+        </p>
+      </Match>
+      <Match when={session.state() === "expired"}>
+        <p class="note" role="status">
+          <Icon name="alert" />
+          Your sign-in has expired. This is what was here last; what you save now is sent once you
+          have signed in.
+          <SignInAgain class="small" />
         </p>
       </Match>
       <Match when={library.problem()}>
@@ -33,6 +42,15 @@ export function Notes(): JSX.Element {
         )}
       </Match>
     </Switch>
+  );
+}
+
+function SignInAgain(props: { readonly class: string }): JSX.Element {
+  const session = useSession();
+  return (
+    <button type="button" class={props.class} onClick={() => void session.signIn()}>
+      Sign in
+    </button>
   );
 }
 
@@ -143,14 +161,17 @@ export function NothingFound(): JSX.Element {
 
 export function Failed(): JSX.Element {
   const { library } = useGallery();
+  const session = useSession();
   return (
     <section class="blank" role="alert">
       <Icon name="alert" />
       <h2>The library cannot be shown</h2>
       <p>{library.problem()?.detail}</p>
-      <button type="button" class="primary" onClick={() => void library.refresh()}>
-        Try again
-      </button>
+      <Show when={session.state() !== "expired"} fallback={<SignInAgain class="primary" />}>
+        <button type="button" class="primary" onClick={() => void library.refresh()}>
+          Try again
+        </button>
+      </Show>
     </section>
   );
 }

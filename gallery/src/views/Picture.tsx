@@ -1,4 +1,4 @@
-import { createSignal, onCleanup, onMount, Show, type JSX } from "solid-js";
+import { createEffect, createSignal, on, onCleanup, onMount, Show, type JSX } from "solid-js";
 import { useGallery } from "./gallery";
 import { hue } from "./hash";
 import { Icon } from "./Icon";
@@ -22,6 +22,7 @@ const LOOK = 100;
 
 /** An image, or what there is to show instead of it: a tint, and after a while its prompt. */
 export function Picture(props: Props): JSX.Element {
+  const { online } = useGallery();
   const [attempt, setAttempt] = createSignal(1);
   const [state, setState] = createSignal<State>("loading");
 
@@ -29,6 +30,8 @@ export function Picture(props: Props): JSX.Element {
     setState("loading");
     setAttempt((n) => n + 1);
   }
+
+  createEffect(on(online, (isOnline) => isOnline && state() === "broken" && retry()));
 
   const image = () => (
     <Show when={attempt()} keyed>

@@ -15,6 +15,7 @@ import { useGallery } from "./gallery";
 import { Icon } from "./Icon";
 import { Picture } from "./Picture";
 import { images } from "./words";
+import "./SaveForm.css";
 
 /** So long one is kept waiting for the answer; then the tile in the grid tells it. Milliseconds. */
 const PATIENCE = 2000;
@@ -183,6 +184,7 @@ interface RowProps {
 
 function ImageRow(props: RowProps): JSX.Element {
   const [typing, setTyping] = createSignal(false);
+  const numbered = (label: string) => (props.place ? `${label} ${props.place + 1}` : label);
   const address = () => (!typing() && addressesIn(props.row.imageUrl)[0]) || undefined;
   return (
     <div class="image-row">
@@ -192,7 +194,7 @@ function ImageRow(props: RowProps): JSX.Element {
         </Show>
       </span>
       <Field
-        label={props.place ? `Image address ${props.place + 1}` : "Image address"}
+        label={numbered("Image address")}
         error={errorAt(props.refusal, props.place, "imageUrl")}
       >
         {(field) => (
@@ -211,7 +213,7 @@ function ImageRow(props: RowProps): JSX.Element {
           />
         )}
       </Field>
-      <Field label="Seed" error={errorAt(props.refusal, props.place, "seed")}>
+      <Field label={numbered("Seed")} error={errorAt(props.refusal, props.place, "seed")}>
         {(field) => (
           <input
             {...field}

@@ -89,6 +89,10 @@ function Saved(props: Props & { tile: Saved; selected: boolean }): JSX.Element {
 function Pending(props: Props & { tile: Pending }): JSX.Element {
   const { online } = useGallery();
   const image = createMemo(() => props.tile.image);
+  const waitsFor = () => {
+    if (!online()) return "Waiting for the network";
+    return props.tile.delay?.code === "unauthenticated" ? "Waiting for your sign-in" : "Saving…";
+  };
   return (
     <div
       class="target pending"
@@ -102,7 +106,7 @@ function Pending(props: Props & { tile: Pending }): JSX.Element {
         fallback={
           <span class="badge">
             <Icon name={online() ? "clock" : "offline"} />
-            {online() ? "Saving…" : "Waiting for the network"}
+            {waitsFor()}
           </span>
         }
       >

@@ -1,4 +1,4 @@
-import { createEffect, createSignal, For, onCleanup, Show, type JSX } from "solid-js";
+import { createSignal, For, onCleanup, Show, type JSX } from "solid-js";
 import type { Removal } from "../library/use-library";
 import { IconButton } from "./Button";
 import { useGallery } from "./gallery";
@@ -12,14 +12,16 @@ export function Toasts(): JSX.Element {
     <div class="toasts" role="status">
       <For each={notices.all()}>
         {(notice) => (
-          <div class="toast" classList={{ trouble: notice.trouble }}>
+          <div class="toast" classList={{ warning: notice.trouble }}>
             <Icon name={notice.trouble ? "alert" : "check"} />
             <span>{notice.text}</span>
             <IconButton icon="close" label="Dismiss" onClick={() => notices.drop(notice)} />
           </div>
         )}
       </For>
-      <Show when={library.removal()}>{(removal) => <Undo removal={removal()} />}</Show>
+      <Show when={library.removal()} keyed>
+        {(removal) => <Undo removal={removal} />}
+      </Show>
     </div>
   );
 }
@@ -31,11 +33,6 @@ function Undo(props: { removal: Removal }): JSX.Element {
   const clock = setInterval(() => setSeconds(Math.ceil(left() / 1000)), 250);
   onCleanup(() => clearInterval(clock));
 
-  let line!: HTMLElement;
-  createEffect(() => {
-    line.animate({ transform: ["scaleX(1)", "scaleX(0)"] }, { duration: left(), fill: "forwards" });
-  });
-
   return (
     <div class="toast">
       <Icon name="trash" />
@@ -46,7 +43,7 @@ function Undo(props: { removal: Removal }): JSX.Element {
           {seconds()}
         </span>
       </button>
-      <span ref={line} class="time-left" aria-hidden="true" />
+      <span class="time-left" aria-hidden="true" style={{ "animation-duration": `${left()}ms` }} />
     </div>
   );
 }

@@ -27,6 +27,8 @@ interface Given {
   readonly ratiosChanged: Accessor<number>;
   /** A tile that stays rendered wherever it is. */
   readonly focused: Accessor<string | undefined>;
+  /** Until then, nothing beyond the view is rendered. */
+  readonly hasBegun: Accessor<boolean>;
 }
 
 /** How long a band that came into view unknown may still take its form, in milliseconds. */
@@ -35,14 +37,15 @@ const SETTLING = 1000;
 /** How long tiles are seen moving. */
 const MOVING = 200;
 
-/** Bands beyond the view on either side that are rendered: their images are fetched meanwhile. */
-const OVERSCAN = 2;
+/** Bands beyond the view on either side that are rendered, each more than a screen: their images are
+    fetched meanwhile. */
+const OVERSCAN = 1;
 
 /** How many bands below the last rendered one are wanted in advance. */
 const AHEAD = 6;
 
 /** A masonry in the page's own scroll: knows all tiles' places, renders those in and near the view. */
-export function createWall({ list, keys, ratio, ratiosChanged, focused }: Given): Wall {
+export function createWall({ list, keys, ratio, ratiosChanged, focused, hasBegun }: Given): Wall {
   const { width, margin } = createMeasured(list);
   const [atTop, setAtTop] = createSignal(scrollY < 1);
   const columns = createMemo(() => columnsFor(width()));
@@ -77,7 +80,9 @@ export function createWall({ list, keys, ratio, ratiosChanged, focused }: Given)
     get anchorTo() {
       return atTop() ? ("start" as const) : ("end" as const);
     },
-    overscan: OVERSCAN,
+    get overscan() {
+      return hasBegun() ? OVERSCAN : 0;
+    },
     estimateSize: (n) => bands()[n]?.height ?? 0,
     getItemKey: (n) => bands()[n]?.key ?? n,
     rangeExtractor: (range) => {
@@ -203,7 +208,8 @@ export function createWall({ list, keys, ratio, ratiosChanged, focused }: Given)
 
   const nearEnd = createMemo(() => {
     const items = virtualizer.getVirtualItems();
-    return (items[items.length - 1]?.index ?? 0) + AHEAD >= bands().length;
+    const last = items[items.length - 1]?.index;
+    return last !== undefined && last + AHEAD >= bands().length;
   });
 
   return {
