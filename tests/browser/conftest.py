@@ -1,7 +1,7 @@
 """A server, a browser, and people who come to the gallery with it."""
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +11,13 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.api.server import Server, running
 from tests.browser.chromium import ARGUMENTS, browser
-from tests.browser.visitor import Visitor
+from tests.browser.visitor import Arrive, Visitor
 
 ROOT = Path(__file__).parent.parent.parent
 AXE = ROOT / "gallery/node_modules/axe-core/axe.min.js"
 
-PATIENCE = 10_000
-"""Milliseconds that an expectation waits: two looks for changes by the gallery."""
-
-Arrive = Callable[..., Visitor]
+PATIENCE = 20_000
+"""Milliseconds that an expectation waits: enough for some looks for changes, on a busy machine."""
 
 
 @pytest.fixture(scope="session")

@@ -3,16 +3,17 @@
 import json
 import re
 import uuid
-from collections.abc import Callable
 
 import httpx
 from playwright.sync_api import expect
 
-from tests.api.support import library, sync
+from tests.api.support import library
 from tests.browser.visitor import (
     HOME,
+    Arrive,
     Visitor,
     drawn,
+    fill,
     grid,
     kept,
     problem,
@@ -22,15 +23,6 @@ from tests.browser.visitor import (
     tiles,
     user_menu,
 )
-from tests.support import wait_until
-
-Arrive = Callable[..., Visitor]
-
-
-def fill(client: httpx.Client, *names: str) -> None:
-    for prompt in names:
-        client.post("/api/images", json=drawn(prompt)).raise_for_status()
-    sync(client)
 
 
 def test_an_empty_library_invites_to_save_the_first_image(visitor: Visitor) -> None:
@@ -76,10 +68,10 @@ def test_signing_out_forgets_the_library_on_this_device(
     fill(alice, "a secret otter")
     visitor = arrive().sign_in(name)
     page = visitor.page
-    wait_until(lambda: "a secret otter" in kept(page))
+    visitor.wait_until(lambda: "a secret otter" in kept(page))
     visitor.sign_out()
     expect(page.get_by_role("button", name="Sign in")).to_be_visible()
-    wait_until(lambda: "a secret otter" not in kept(page))
+    visitor.wait_until(lambda: "a secret otter" not in kept(page))
     assert name not in kept(page)
     page.go_back()
     page.goto(f"{visitor.server.url}{HOME}/1")
@@ -124,7 +116,7 @@ def test_another_user_in_a_second_tab_never_sees_the_first_ones_images(
     visitor = arrive()
     seen = watch_for(visitor, "a secret otter")
     visitor.sign_in(name)
-    wait_until(lambda: "a secret otter" in kept(visitor.page))
+    visitor.wait_until(lambda: "a secret otter" in kept(visitor.page))
     visitor.page.goto("about:blank")  # not signed out: what is kept stays
     seen.clear()
     second = visitor.context.new_page()
@@ -173,7 +165,7 @@ def test_opening_again_shows_the_last_known_library_before_any_answer(
     fill(alice, "a fox")
     visitor = arrive().sign_in(name)
     page = visitor.page
-    wait_until(lambda: "a fox" in kept(page))
+    visitor.wait_until(lambda: "a fox" in kept(page))
     fill(alice, "a heron")
     held = visitor.holds("/api/**")
     page.reload()

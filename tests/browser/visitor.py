@@ -2,11 +2,13 @@
 
 import json
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 from playwright.sync_api import (
     BrowserContext,
     ConsoleMessage,
@@ -18,8 +20,10 @@ from playwright.sync_api import (
     expect,
 )
 
+from local.drawn import picture as draw
 from local.drawn import url as drawn_url
 from tests.api.server import Server
+from tests.api.support import library, sync
 
 ELSEWHERE = "images.example"
 """The host of images that stand elsewhere; tests answer for it."""
@@ -91,6 +95,13 @@ class Visitor:
             and re.fullmatch(path, request.url.removeprefix(f"{self.server.url}/api"))
         ]
 
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Looks again and again, for 60 seconds, while the browser's requests go on."""
+        deadline = time.monotonic() + 60
+        while not condition():
+            assert time.monotonic() < deadline, "it did not come"
+            self.page.wait_for_timeout(20)
+
     def answers(self, pattern: str, answer: Callable[[Route], None], **times: int) -> None:
         """Has a function answer what is asked under a path of the server."""
         self.context.route(f"{self.server.url}{pattern}", answer, **times)
@@ -103,6 +114,17 @@ class Visitor:
 
     def allow(self, pattern: str) -> None:
         self.context.unroute(f"{self.server.url}{pattern}")
+
+    def shows_images_elsewhere(self, answer: Callable[[Route], None] | None = None) -> None:
+        """Answers for the images that stand elsewhere: with a picture unless told how."""
+        picture = {"content_type": "image/svg+xml", "body": draw("elsewhere", 1, 600, 400)}
+        self.context.route(
+            f"https://{ELSEWHERE}/**", answer or (lambda route: route.fulfill(**picture))
+        )
+
+
+Arrive = Callable[..., Visitor]
+"""Somebody comes with a browser of their own; what it takes are a Playwright context's settings."""
 
 
 @dataclass
@@ -150,6 +172,19 @@ def pending(page: Page, prompt: str) -> Locator:
 def drawn(prompt: str, seed: int = 1, **members: Any) -> dict[str, Any]:
     """An image to save, whose picture this server draws."""
     return {"prompt": prompt, "imageUrl": drawn_url(prompt, seed, 768, 512), **members}
+
+
+def fill(client: httpx.Client, *names: str) -> None:
+    """Saves an image for each prompt, the newest last."""
+    for prompt in names:
+        client.post("/api/images", json=drawn(prompt)).raise_for_status()
+    sync(client)
+
+
+def saved(client: httpx.Client) -> list[dict[str, Any]]:
+    """All of the user's images, newest first, also those that reads did not show yet."""
+    sync(client)
+    return library(client)
 
 
 def open_form(page: Page) -> Locator:

@@ -109,6 +109,13 @@ test("trouble that does not end is given up", async () => {
   expect(world.now.failed).toMatchObject({ cursors: [7], problem: { code: "offline" } });
 });
 
+test("a page that closes with nothing to delete changes nothing", () => {
+  const world = new World();
+  const before = world.now;
+  world.removals.close();
+  expect(world.now).toBe(before);
+});
+
 test("a page that closes sends at once all that is not done", async () => {
   const world = new World();
   world.fates.push(BUSY);

@@ -87,9 +87,9 @@ export class Removals {
   #takeHeld(): readonly number[] {
     this.#giveUp();
     const { held, ...others } = this.#now;
-    const cursors = held?.cursors ?? [];
-    this.#become({ ...others, going: [...others.going, ...cursors] });
-    return cursors;
+    if (!held) return [];
+    this.#become({ ...others, going: [...others.going, ...held.cursors] });
+    return held.cursors;
   }
 
   async #sendAll(cursors: readonly number[]): Promise<void> {

@@ -9,14 +9,22 @@ interface Props {
   readonly onClose: () => void;
   /** A click beside it closes it: not where typing would be lost. */
   readonly closedByClick?: boolean;
+  /** Told of keys wherever the focus is: a control that was used may be gone, and the focus with it. */
   readonly onKeyDown?: (event: KeyboardEvent) => void;
 }
 
 /** A modal dialog, open as long as it is there. */
 export function Dialog(props: Props): JSX.Element {
   let dialog!: HTMLDialogElement;
-  onMount(() => dialog.showModal());
-  onCleanup(() => dialog.close());
+  const onKeyDown = (event: KeyboardEvent) => props.onKeyDown?.(event);
+  onMount(() => {
+    dialog.showModal();
+    document.addEventListener("keydown", onKeyDown);
+  });
+  onCleanup(() => {
+    document.removeEventListener("keydown", onKeyDown);
+    dialog.close();
+  });
 
   function onCancel(event: Event): void {
     event.preventDefault();
@@ -30,7 +38,6 @@ export function Dialog(props: Props): JSX.Element {
       aria-label={props.label}
       on:cancel={onCancel}
       onClick={(event) => event.target === dialog && props.closedByClick && props.onClose()}
-      onKeyDown={(event) => props.onKeyDown?.(event)}
     >
       {props.children}
     </dialog>

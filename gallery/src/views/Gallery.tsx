@@ -21,9 +21,14 @@ import { createShortcuts } from "./shortcuts";
 import { Toasts } from "./Toasts";
 import { brief, number } from "./words";
 
-const Detail = lazy(() => import("./Detail"));
-const SaveForm = lazy(() => import("./SaveForm"));
-const Keys = lazy(() => import("./Keys"));
+const PARTS = {
+  detail: () => import("./Detail"),
+  form: () => import("./SaveForm"),
+  keys: () => import("./Keys"),
+};
+const Detail = lazy(PARTS.detail);
+const SaveForm = lazy(PARTS.form);
+const Keys = lazy(PARTS.keys);
 
 const HOME = "/dashboard/images";
 
@@ -57,6 +62,12 @@ export function Gallery(): JSX.Element {
     ),
   );
 
+  /** Once the library is there: what is wanted without a network must have been fetched before. */
+  createEffect(() => {
+    if (library.status() !== "ready") return;
+    for (const fetched of Object.values(PARTS)) void fetched().catch(() => {});
+  });
+
   onMount(() => {
     history.scrollRestoration = "manual";
     addEventListener("pagehide", gallery.sizes.keep);
@@ -86,10 +97,10 @@ export function Gallery(): JSX.Element {
           </Show>
         </div>
         <Switch fallback={<Grid />}>
-          <Match when={library.status() === "loading"}>
+          <Match when={library.status() === "loading" && !gallery.tiles().length}>
             <Skeleton />
           </Match>
-          <Match when={library.status() === "failed"}>
+          <Match when={library.status() === "failed" && !gallery.tiles().length}>
             <Failed />
           </Match>
           <Match when={!gallery.tiles().length && gallery.searching()}>

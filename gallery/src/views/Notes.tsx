@@ -15,7 +15,7 @@ export function Notes(): JSX.Element {
   const { library } = gallery;
   return (
     <Switch>
-      <Match when={library.status() !== "ready"}>{null}</Match>
+      <Match when={library.status() !== "ready" && !gallery.tiles().length}>{null}</Match>
       <Match when={!gallery.online()}>
         <p class="note" role="status">
           <Icon name="offline" />

@@ -1,0 +1,242 @@
+"""Deleting: hidden at once, held back while it can be undone, and then sent, whatever is closed."""
+
+import httpx
+import pytest
+from playwright.sync_api import Locator, Page, Route, expect
+
+from tests.browser.visitor import (
+    HOME,
+    Arrive,
+    Visitor,
+    drawn,
+    fill,
+    problem,
+    prompts,
+    save,
+    saved,
+    tile,
+    tiles,
+)
+
+HELD = 6000
+"""Milliseconds in which there is an Undo: gallery/src/library/removal.ts."""
+
+NAMES = ("a fox", "a heron", "an otter", "a lynx")
+
+
+@pytest.fixture
+def full(arrive: Arrive, alice: httpx.Client, name: str) -> Visitor:
+    """Signed in to a library of four images, the lynx first."""
+    fill(alice, *NAMES)
+    visitor = arrive().sign_in(name)
+    expect(tiles(visitor.page)).to_have_count(4)
+    return visitor
+
+
+@pytest.fixture
+def timed(full: Visitor) -> Page:
+    """The same, on a page whose time passes only when it is told to."""
+    page = full.page
+    page.clock.install()
+    page.clock.pause_at(page.evaluate("Date.now()") + 60_000)
+    return page
+
+
+def undo(page: Page) -> Locator:
+    return page.get_by_role("status").get_by_role("button", name="Undo")
+
+
+def sent(visitor: Visitor) -> list[str]:
+    """The cursors whose deletion was sent."""
+    return [request.url.rpartition("/")[2] for request in visitor.asked("DELETE", r"/images/\d+")]
+
+
+def test_a_deletion_hides_at_once_and_is_sent_after_some_seconds(
+    full: Visitor, timed: Page, alice: httpx.Client
+) -> None:
+    tile(timed, "a heron").press("Delete")
+    expect(tile(timed, "a heron")).to_have_count(0)
+    expect(timed).to_have_title("Images (3)")
+    expect(timed.get_by_role("status").filter(has_text="1 image deleted")).to_be_visible()
+    timed.clock.run_for(HELD - 100)
+    assert sent(full) == []
+    assert len(saved(alice)) == 4
+    timed.clock.run_for(200)
+    full.wait_until(lambda: prompts(saved(alice)) == ["a lynx", "an otter", "a fox"])
+    full.wait_until(lambda: sent(full) == ["2"])
+    expect(undo(timed)).to_have_count(0)
+
+
+def test_an_undone_deletion_is_never_sent(full: Visitor, timed: Page, alice: httpx.Client) -> None:
+    tile(timed, "a heron").press("Delete")
+    expect(tile(timed, "a heron")).to_have_count(0)
+    timed.clock.run_for(HELD - 1000)
+    undo(timed).click()
+    timed.clock.run_for(5 * HELD)
+    expect(tile(timed, "a heron")).to_be_visible()
+    expect(timed).to_have_title("Images (4)")
+    expect(undo(timed)).to_have_count(0)
+    assert sent(full) == []
+    assert len(saved(alice)) == 4
+
+
+def test_a_deletion_is_undone_by_a_key(full: Visitor) -> None:
+    page = full.page
+    tile(page, "a heron").press("Delete")
+    expect(tile(page, "a heron")).to_have_count(0)
+    page.keyboard.press("Control+z")
+    expect(tile(page, "a heron")).to_be_visible()
+    assert sent(full) == []
+
+
+def test_another_deletion_sends_the_one_that_is_held(
+    full: Visitor, timed: Page, alice: httpx.Client
+) -> None:
+    tile(timed, "a heron").press("Delete")
+    tile(timed, "a fox").press("Delete")
+    full.wait_until(lambda: sent(full) == ["2"])
+    undo(timed).click()
+    timed.clock.resume()
+    expect(tile(timed, "a fox")).to_be_visible()
+    full.wait_until(lambda: prompts(saved(alice)) == ["a lynx", "an otter", "a fox"])
+
+
+def test_many_are_deleted_together_and_undone_together(full: Visitor) -> None:
+    page = full.page
+    page.get_by_role("button", name="Select images").click()
+    for name in ("a lynx", "a fox"):
+        tile(page, name).click()
+    expect(page.get_by_role("heading", name="2 images selected")).to_be_visible()
+    page.get_by_role("banner").get_by_role("button", name="Delete").click()
+    expect(tiles(page)).to_have_count(2)
+    expect(page.get_by_role("status").filter(has_text="2 images deleted")).to_be_visible()
+    expect(page.get_by_role("button", name="Select images")).to_be_visible()  # no longer selecting
+    undo(page).click()
+    expect(tiles(page)).to_have_count(4)
+    assert sent(full) == []
+
+
+def test_what_is_selected_is_deleted_and_nothing_else(full: Visitor, alice: httpx.Client) -> None:
+    page = full.page
+    page.get_by_role("checkbox", name="Select: a lynx").check()
+    tile(page, "a heron").click(modifiers=["Shift"])  # and all between
+    expect(page.get_by_role("heading", name="3 images selected")).to_be_visible()
+    page.get_by_role("checkbox", name="Select: an otter").uncheck()
+    page.keyboard.press("Delete")
+    expect(tiles(page)).to_have_count(2)
+    full.wait_until(lambda: prompts(saved(alice)) == ["an otter", "a fox"])
+    full.wait_until(lambda: sorted(sent(full)) == ["2", "4"])
+
+
+def test_a_selection_is_made_by_keys(full: Visitor) -> None:
+    page = full.page
+    tile(page, "a lynx").focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("Shift+ArrowRight")
+    expect(page.get_by_role("heading", name="2 images selected")).to_be_visible()
+    expect(tile(page, "an otter")).to_have_accessible_description("Selected")
+    expect(tile(page, "a heron")).to_have_accessible_description("")
+    page.keyboard.press("Control+a")
+    expect(page.get_by_role("heading", name="4 images selected")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("checkbox", checked=True)).to_have_count(0)
+    expect(page.get_by_role("heading", name="Images", exact=False, level=1)).to_be_visible()
+
+
+def test_a_page_that_is_left_sends_what_it_holds_back(full: Visitor, alice: httpx.Client) -> None:
+    tile(full.page, "a heron").press("Delete")
+    expect(tile(full.page, "a heron")).to_have_count(0)
+    full.page.goto("about:blank")
+    full.wait_until(lambda: prompts(saved(alice)) == ["a lynx", "an otter", "a fox"])
+
+
+def test_a_page_that_is_closed_sends_what_it_holds_back(full: Visitor, alice: httpx.Client) -> None:
+    page = full.page
+    full.page = full.context.new_page()  # the browser stays
+    for name in ("a heron", "a fox"):
+        page.get_by_role("checkbox", name=f"Select: {name}").check()
+    page.keyboard.press("Delete")
+    expect(tiles(page)).to_have_count(2)
+    page.close(run_before_unload=True)
+    full.wait_until(lambda: prompts(saved(alice)) == ["a lynx", "an otter"])
+
+
+def test_signing_out_sends_what_is_held_back(full: Visitor, alice: httpx.Client) -> None:
+    tile(full.page, "a heron").press("Delete")
+    expect(tile(full.page, "a heron")).to_have_count(0)
+    full.sign_out()
+    full.wait_until(lambda: prompts(saved(alice)) == ["a lynx", "an otter", "a fox"])
+
+
+def test_a_deletion_that_is_refused_comes_back_and_says_why(full: Visitor, timed: Page) -> None:
+    full.answers("/api/images/2", lambda route: route.fulfill(**problem(403, "forbidden")))
+    tile(timed, "a heron").press("Delete")
+    expect(tile(timed, "a heron")).to_have_count(0)
+    timed.clock.run_for(HELD)
+    timed.clock.resume()
+    expect(tile(timed, "a heron")).to_be_visible()
+    expect(timed.get_by_role("status").filter(has_text="This is forbidden.")).to_be_visible()
+    expect(timed).to_have_title("Images (4)")
+
+
+def test_a_deletion_in_trouble_is_sent_again(full: Visitor, alice: httpx.Client) -> None:
+    troubles = [503, 504]
+
+    def trouble(route: Route) -> None:
+        if troubles:
+            route.fulfill(status=troubles.pop())
+        else:
+            route.continue_()
+
+    full.answers("/api/images/2", trouble)
+    tile(full.page, "a heron").press("Delete")
+    full.wait_until(lambda: prompts(saved(alice)) == ["a lynx", "an otter", "a fox"])
+    assert sent(full) == ["2", "2", "2"]
+    expect(tiles(full.page)).to_have_count(3)
+
+
+def test_a_deletion_while_another_device_deletes_the_same_is_done(
+    full: Visitor, timed: Page, alice: httpx.Client
+) -> None:
+    tile(timed, "a heron").press("Delete")
+    alice.delete("/api/images/2").raise_for_status()
+    timed.clock.run_for(HELD)
+    full.wait_until(lambda: sent(full) == ["2"])
+    timed.clock.resume()
+    expect(timed).to_have_title("Images (3)")
+    expect(tiles(timed)).to_have_count(3)
+    expect(timed.get_by_role("alert")).to_have_count(0)
+
+
+def test_an_image_is_deleted_while_it_is_looked_at_and_the_next_one_shows(
+    full: Visitor, alice: httpx.Client
+) -> None:
+    page = full.page
+    tile(page, "a heron").click()
+    detail = page.get_by_role("dialog", name="Image")
+    detail.get_by_role("button", name="Delete").click()
+    expect(detail.get_by_role("region", name="Prompt")).to_contain_text("a fox")
+    expect(page).to_have_url(f"{full.server.url}{HOME}/1")
+    expect(detail.get_by_role("status")).to_contain_text("1 image deleted")
+    page.keyboard.press("Delete")
+    expect(detail.get_by_role("region", name="Prompt")).to_contain_text("an otter")
+    detail.get_by_role("button", name="Undo").click()
+    page.keyboard.press("Escape")
+    expect(tiles(page)).to_have_count(3)
+    full.wait_until(lambda: prompts(saved(alice)) == ["a lynx", "an otter", "a fox"])
+
+
+def test_a_deletion_here_and_a_save_there_come_together(
+    full: Visitor, arrive: Arrive, alice: httpx.Client, name: str
+) -> None:
+    laptop, phone = full, arrive().sign_in(name)
+    expect(tiles(phone.page)).to_have_count(4)
+    tile(laptop.page, "a heron").press("Delete")
+    save(phone.page, drawn("a newt"))
+    order = ["a newt", "a lynx", "an otter", "a fox"]
+    for page in (laptop.page, phone.page):
+        expect(tile(page, "a newt")).to_be_visible()
+        expect(tile(page, "a heron")).to_have_count(0)
+        expect(page).to_have_title("Images (4)")
+        expect(tiles(page)).to_have_count(4)
+    assert prompts(saved(alice)) == order

@@ -1,0 +1,214 @@
+"""Thousands of images: any of them is a scroll away, and the page stays small and calm."""
+
+import math
+import uuid
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Locator, Page, Route, expect
+
+from local.drawn import picture as draw
+from tests.api.server import Server
+from tests.api.support import save as save_many
+from tests.browser.bulk import write_library
+from tests.browser.visitor import (
+    ELSEWHERE,
+    Arrive,
+    Held,
+    Visitor,
+    saved,
+    tile,
+    tiles,
+)
+
+MANY = 10_000
+FIRST_PAGE, OLDER_PAGE = 60, 200
+"""Images that the gallery asks for at once: gallery/src/api/client.ts."""
+
+SLOW = 8000
+"""Milliseconds after which one is told that an image takes long: gallery/src/views/Picture.tsx."""
+
+MOST_ELEMENTS = 5000
+"""In the document, at any time; ten thousand tiles would be twenty times as many."""
+
+
+@pytest.fixture(scope="module")
+def crowd(server: Server) -> str:
+    """The name of a user with very many images."""
+    name = f"crowd {uuid.uuid4()}"
+    write_library(server, name, MANY)
+    return name
+
+
+_SCROLL = """async ([direction, end]) => {
+  const frame = () => new Promise(requestAnimationFrame);
+  const isThere = () => document.querySelector(`li[aria-posinset="${end}"]`);
+  let most = 0;
+  const deadline = performance.now() + 240_000;
+  for (; !isThere() && performance.now() < deadline; await frame()) {
+    scrollBy({ top: direction * 0.9 * innerHeight, behavior: "instant" });
+    most = Math.max(most, document.getElementsByTagName("*").length);
+  }
+  return most;
+}"""
+
+
+def scroll_until(page: Page, direction: int, position: int) -> int:
+    """Screen by screen, a frame for each, until the image at a position is there.
+
+    Answers the most elements that the document had.
+    """
+    return int(page.evaluate(_SCROLL, [direction, position]))
+
+
+def nodes(page: Page) -> int:
+    """All that is alive of the document, also what was taken out of it and is still held."""
+    session = page.context.new_cdp_session(page)
+    session.send("HeapProfiler.collectGarbage")
+    session.send("Performance.enable")
+    metrics: list[dict[str, Any]] = session.send("Performance.getMetrics")["metrics"]
+    session.detach()
+    return int(next(metric["value"] for metric in metrics if metric["name"] == "Nodes"))
+
+
+def test_ten_thousand_images_are_scrolled_to_the_end_and_back(arrive: Arrive, crowd: str) -> None:
+    """Without their pictures: drawing hundreds a second, Chromium without a GPU stands still."""
+    visitor = arrive()
+    visitor.answers("/drawn/**", lambda route: route.abort())
+    page = visitor.sign_in(crowd).page
+    expect(page).to_have_title("Images (10,000)")
+    expect(tile(page, "prompt 10000")).to_be_visible()
+    before = nodes(page)
+    down = scroll_until(page, 1, MANY)
+    expect(tile(page, "prompt 1")).to_be_visible()
+    expect(tile(page, "prompt 10000")).to_have_count(0)
+    up = scroll_until(page, -1, 1)
+    expect(tile(page, "prompt 10000")).to_be_visible()
+    assert max(down, up) < MOST_ELEMENTS
+    assert nodes(page) < before + 3 * MOST_ELEMENTS
+    pages = visitor.asked("GET", r"/images\?.*")
+    assert len({request.url for request in pages}) == len(pages)
+    assert len(pages) == 1 + math.ceil((MANY - FIRST_PAGE) / OLDER_PAGE)
+
+
+@pytest.fixture
+def scrolled(arrive: Arrive, alice: httpx.Client, name: str) -> Visitor:
+    """In the middle of a library of 150 images whose pictures are all there."""
+    save_many(alice, 150)
+    visitor = arrive()
+    visitor.shows_images_elsewhere()
+    page = visitor.sign_in(name).page
+    expect(page).to_have_title("Images (150)")
+    expect(tile(page, "prompt 150")).to_be_visible()
+    page.mouse.wheel(0, 3000)
+    expect(tile(page, "prompt 150")).not_to_be_in_viewport()
+    expect(page.locator(".picture:not([data-state=here])")).to_have_count(0)
+    return visitor
+
+
+def in_view(page: Page) -> tuple[str, float]:
+    """An image in the middle of what is seen, and how far down it is."""
+    found: tuple[str, float] = page.evaluate(
+        """() => {
+          const link = document.elementFromPoint(innerWidth / 2, innerHeight / 2).closest("a");
+          return [link.getAttribute("aria-label"), link.getBoundingClientRect().top];
+        }"""
+    )
+    return found
+
+
+def test_what_is_looked_at_stays_while_others_save_and_delete_above_it(
+    scrolled: Visitor, alice: httpx.Client
+) -> None:
+    page = scrolled.page
+    scrolled.wait_until(lambda: in_view(page) == in_view(page))
+    prompt, top = in_view(page)
+    save_many(alice, 30)
+    expect(page).to_have_title("Images (180)")
+    scrolled.wait_until(lambda: abs(top_of(page, prompt) - top) < 2)
+    for cursor in (150, 149):
+        alice.delete(f"/api/images/{cursor}").raise_for_status()
+    expect(page).to_have_title("Images (178)")
+    scrolled.wait_until(lambda: abs(top_of(page, prompt) - top) < 2)
+
+
+def top_of(page: Page, prompt: str) -> float:
+    box = tile(page, prompt).bounding_box()
+    assert box
+    return box["y"]
+
+
+def test_looking_closer_comes_back_to_where_one_was(scrolled: Visitor) -> None:
+    page = scrolled.page
+    prompt, top = in_view(page)
+    tile(page, prompt).click()
+    expect(page.get_by_role("dialog", name="Image")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(tile(page, prompt)).to_be_focused()
+    assert abs(top_of(page, prompt) - top) < 2
+
+
+def picture(page: Page, prompt: str) -> Locator:
+    """What the tile has in the image's place."""
+    link = page.get_by_role("link", name=prompt, exact=True)
+    return tiles(page).filter(has=link).locator(".picture")
+
+
+def elsewhere(client: httpx.Client, *prompts: str) -> None:
+    """Saves an image for each, whose picture stands at an address named after it."""
+    for prompt in prompts:
+        image = {"prompt": prompt, "imageUrl": f"https://{ELSEWHERE}/{prompt[-3:]}.png"}
+        client.post("/api/images", json=image).raise_for_status()
+    saved(client)
+
+
+def test_a_tile_has_its_place_and_a_tint_before_its_image(
+    arrive: Arrive, alice: httpx.Client, name: str
+) -> None:
+    elsewhere(alice, "a fox")
+    visitor, held = arrive(), Held()
+    visitor.shows_images_elsewhere(lambda route: held.take(route))
+    page = visitor.sign_in(name).page
+    expect(picture(page, "a fox")).to_have_attribute("data-state", "loading")
+    expect(picture(page, "a fox")).not_to_have_css("background-color", "rgba(0, 0, 0, 0)")
+    box = picture(page, "a fox").bounding_box()
+    assert box
+    assert min(box["width"], box["height"]) > 100
+
+
+def test_an_image_that_is_not_there_leaves_its_prompt_and_may_be_tried_again(
+    arrive: Arrive, alice: httpx.Client, name: str
+) -> None:
+    elsewhere(alice, "a fox", "a hen")
+    visitor = arrive()
+    visitor.shows_images_elsewhere()
+    broken = f"https://{ELSEWHERE}/fox.png"
+    visitor.context.route(broken, lambda route: route.fulfill(status=404))
+    page = visitor.sign_in(name).page
+    expect(picture(page, "a fox")).to_have_attribute("data-state", "broken")
+    expect(picture(page, "a fox").locator(".stand-in")).to_contain_text("a fox")
+    expect(picture(page, "a hen")).to_have_attribute("data-state", "here")
+    visitor.context.unroute(broken)
+    picture(page, "a fox").get_by_role("button", name="Try again").click()
+    expect(picture(page, "a fox")).to_have_attribute("data-state", "here")
+    expect(picture(page, "a fox").locator(".stand-in")).to_have_count(0)
+
+
+def test_an_image_that_takes_long_shows_its_prompt_until_it_comes(
+    arrive: Arrive, alice: httpx.Client, name: str
+) -> None:
+    elsewhere(alice, "a fox")
+    visitor = arrive()
+    slow: list[Route] = []
+    visitor.shows_images_elsewhere(lambda route: slow.append(route))
+    visitor.page.clock.install()
+    page = visitor.sign_in(name).page
+    expect(picture(page, "a fox")).to_have_attribute("data-state", "loading")
+    page.clock.fast_forward(SLOW)
+    expect(picture(page, "a fox")).to_have_attribute("data-state", "slow")
+    expect(picture(page, "a fox").locator(".stand-in")).to_contain_text("a fox")
+    for route in slow:
+        route.fulfill(content_type="image/svg+xml", body=draw("a fox", 1, 600, 400))
+    expect(picture(page, "a fox")).to_have_attribute("data-state", "here")
+    expect(picture(page, "a fox").locator(".stand-in")).to_have_count(0)
