@@ -18,8 +18,8 @@ from chalicelib.errors import (
     ResyncRequired,
     Unavailable,
 )
+from chalicelib.items import ROW_PAYLOAD, row_from_item, row_to_item
 from chalicelib.log import Log, Slice, Write
-from chalicelib.tables import ROW_PAYLOAD, row_from_item, row_to_item
 from chalicelib.timing import Backoff, Deadline
 from chalicelib.versions import CURRENT
 

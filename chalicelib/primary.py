@@ -9,9 +9,9 @@ from chalicelib.dynamo import Dynamo, Item, Reason, Refused, UnknownOutcome
 from chalicelib.entries import START, Cursor, Entry, Image, Payload, UserId, leading_run
 from chalicelib.errors import Contended, HoleFound, ImageNotFound, Unavailable
 from chalicelib.idempotency import IdempotentRequest, Markers, new_marker, replay
+from chalicelib.items import ENTRY_PAYLOAD, entry_from_item, entry_to_item
 from chalicelib.log import Log, Write
 from chalicelib.metrics import Metrics
-from chalicelib.tables import ENTRY_PAYLOAD, entry_from_item, entry_to_item
 from chalicelib.timing import Backoff, Clock, Deadline
 
 MAX_DELETIONS = 33

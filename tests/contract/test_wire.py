@@ -10,9 +10,11 @@ import pytest
 from chalice.local import LambdaContext
 
 import app as app_module
+from chalicelib.botocore_client import client
 from chalicelib.config import TableNames
 from chalicelib.entries import UserId
 from chalicelib.users import user_id
+from tests.support import overheard
 
 ME = user_id("https://issuer.example", "me")
 OTHER = user_id("https://issuer.example", "other")
@@ -59,13 +61,10 @@ def wire(tables: TableNames) -> Iterator[Wire]:
     forget_composition()
     sent: list[tuple[str, dict[str, Any]]] = []
 
-    def record(request: Any, **_more: Any) -> None:
-        target = request.headers["X-Amz-Target"].decode()
-        sent.append((target.split(".")[1], json.loads(request.body)))
-
-    client = app_module.dynamo().client
-    client.meta.events.register("before-send.dynamodb", record)
-    yield Wire(tables, sent)
+    with overheard(
+        app_module.dynamo(), lambda operation, body: sent.append((operation, json.loads(body)))
+    ):
+        yield Wire(tables, sent)
     forget_composition()
 
 
@@ -175,8 +174,7 @@ def test_unexpected_trouble_is_a_problem_without_details(
     wire: Wire, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A defect or a missing table is a 500 problem; neither answer nor log holds the payload."""
-    client = app_module.dynamo().client
-    client.delete_table(TableName=wire.names.primary)
+    client("dynamodb").delete_table(TableName=wire.names.primary)
     status, problem = wire.request("POST", "/api/images", body=image(4711))
     assert (status, problem["code"]) == (500, "internal-error")
     assert "ResourceNotFoundException" in caplog.text

@@ -87,10 +87,53 @@ MUTANTS = [
     ),
     Mutant(
         "failed-connection-taken-for-a-defect",
-        "chalicelib/botocore_engine.py",
-        "(exceptions.ConnectionError, exceptions.HTTPClientError)",
-        "(exceptions.HTTPClientError,)",
-        "tests/contract/test_botocore_engine.py -k resend_that_cannot_connect",
+        "chalicelib/connections.py",
+        "except (OSError, HttpParserError) as error:",
+        "except (TimeoutError, HttpParserError) as error:",
+        "tests/unit/test_connections.py -k no_whole_answer",
+    ),
+    Mutant(
+        "half-an-answer-taken-for-all",
+        "chalicelib/connections.py",
+        '            raise ConnectionError("closed")\n',
+        "            break\n",
+        "tests/unit/test_connections.py -k no_whole_answer",
+    ),
+    Mutant(
+        "closed-connection-used-again",
+        "chalicelib/connections.py",
+        "            if not is_readable(connection):\n",
+        "            if True:\n",
+        "tests/unit/test_connections.py -k closed_meanwhile",
+    ),
+    Mutant(
+        "any-server-believed",
+        "chalicelib/connections.py",
+        "return ssl.create_default_context()",
+        "return ssl._create_unverified_context()",
+        "tests/unit/test_connections.py -k nobody_is_believed",
+    ),
+    Mutant(
+        "signed-with-yesterdays-key",
+        "chalicelib/signing.py",
+        "if (known_scope, known_secret) == (scope, secret):",
+        "if known_secret == secret:",
+        "tests/unit/test_signing.py -k remembered",
+    ),
+    Mutant(
+        "conflict-taken-for-a-defect",
+        "chalicelib/http_engine.py",
+        '_IN_CONFLICT = {"TransactionConflictException", ',
+        "_IN_CONFLICT = {",
+        "tests/contract/test_http_engine.py -k conflict",
+    ),
+    Mutant(
+        "another-token-at-each-try",
+        "chalicelib/http_engine.py",
+        '                reply = self._send(f"{API}.{operation}", body)\n',
+        "                again = {**request, 'ClientRequestToken': secrets.token_hex(16)}\n"
+        '                reply = self._send(f"{API}.{operation}", json.dumps(again).encode())\n',
+        "tests/contract/test_http_engine.py -k is_the_same_one",
     ),
     # Delete
     Mutant(
@@ -117,35 +160,35 @@ MUTANTS = [
     ),
     Mutant(
         "stub-without-its-idem",
-        "chalicelib/tables.py",
+        "chalicelib/items.py",
         "ENTRY_PAYLOAD = tuple(",
         'ENTRY_PAYLOAD = ("idem",) + tuple(',
         DELETION,
     ),
     Mutant(
         "index-attribute-lost-with-a-stub",
-        "chalicelib/tables.py",
+        "chalicelib/items.py",
         "ENTRY_PAYLOAD = tuple(",
         'ENTRY_PAYLOAD = ("registered_at",) + tuple(',
         DELETION,
     ),
     Mutant(
         "prompt-left-in-a-stub",
-        "chalicelib/tables.py",
+        "chalicelib/items.py",
         "for field in fields(Payload))",
         'for field in fields(Payload) if field.name != "prompt")',
         DELETION,
     ),
     Mutant(
         "optional-fields-left-in-a-stub",
-        "chalicelib/tables.py",
+        "chalicelib/items.py",
         "for field in fields(Payload))",
         'for field in fields(Payload) if "m" in field.name)',
         DELETION,
     ),
     Mutant(
         "version-left-in-a-stub",
-        "chalicelib/tables.py",
+        "chalicelib/items.py",
         'ROW_PAYLOAD = ("image", "version")',
         'ROW_PAYLOAD = ("image",)',
         DELETION,
@@ -168,7 +211,7 @@ MUTANTS = [
         "            hook and hook('transact_write_items', {})\n"
         "            for i in range(0, len(puts), 25):\n"
         "                chunk = {self._log._table: puts[i : i + 25]}\n"
-        "                engine.client.batch_write_item(RequestItems=chunk)\n",
+        "                engine._call('BatchWriteItem', {'RequestItems': chunk})\n",
         f"{SYNC} -k brings_back",
     ),
     Mutant(
@@ -618,9 +661,9 @@ MUTANTS = [
     # Isolation
     Mutant(
         "markers-shared-by-users",
-        "chalicelib/tables.py",
-        "        user_id=marker.user,\n",
-        '        user_id="everyone",\n',
+        "chalicelib/items.py",
+        '"user_id": marker.user}',
+        '"user_id": "everyone"}',
         "tests/isolation/test_isolation.py -k idempotency_key_is_as_good",
     ),
     Mutant(
