@@ -137,9 +137,13 @@ def test_a_save_is_written_under_the_callers_key(wire: Wire) -> None:
 
 
 def test_costs_in_calls(wire: Wire) -> None:
-    """A save is a read and a put, a sync of one image two reads and a put, a page one query."""
+    """A save is a read and a put, the next one a put alone; a sync of one image two reads and a
+    put, a page one query."""
     wire.request("POST", "/api/images", body=image(1))
     assert [operation for operation, _request in wire.sent] == ["Query", "PutItem"]
+    wire.request("POST", "/api/images/sync")
+    wire.request("POST", "/api/images", body=image(2))
+    assert [operation for operation, _request in wire.sent] == ["PutItem"]
     wire.request("POST", "/api/images/sync")
     assert [operation for operation, _request in wire.sent] == ["Query", "Query", "PutItem"]
     wire.request("GET", "/api/images")

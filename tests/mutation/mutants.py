@@ -135,6 +135,28 @@ MUTANTS = [
         '                reply = self._send(f"{API}.{operation}", json.dumps(again).encode())\n',
         "tests/contract/test_http_engine.py -k is_the_same_one",
     ),
+    Mutant(
+        "hoped-for-tail-remembered",
+        "chalicelib/primary.py",
+        "                case Verdict.UNKNOWN:\n                    unknown = True\n",
+        "                case Verdict.UNKNOWN:\n                    unknown = True\n"
+        "                    self._tails.put(save.user, end_of(entries))\n",
+        f"{PRIMARY} -k moves_no_tail",
+    ),
+    Mutant(
+        "tail-remembered-without-its-count",
+        "chalicelib/primary.py",
+        "    return Tail(entries[-1].cursor, entries[-1].count)\n",
+        "    return Tail(entries[-1].cursor, entries[-1].cursor)\n",
+        f"{PRIMARY} -k deletion_moves_it",
+    ),
+    Mutant(
+        "tail-remembered-for-everyone",
+        "chalicelib/tails.py",
+        "self._seen.get(user, (None, 0.0))",
+        "next(iter(self._seen.values()), (None, 0.0))",
+        "tests/contract/test_primary.py -k share_it",
+    ),
     # Delete
     Mutant(
         "deletion-answered-without-sync",
