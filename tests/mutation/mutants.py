@@ -67,8 +67,9 @@ MUTANTS = [
     Mutant(
         "tail-overestimated",
         "chalicelib/primary.py",
-        "        return Tail(entry.cursor, entry.count)\n",
-        "        return Tail(Cursor(entry.cursor + 1), entry.count)\n",
+        "        return end_of([entry_from_item(item)])\n",
+        "        end = end_of([entry_from_item(item)])\n"
+        "        return Tail(Cursor(end.cursor + 1), end.count)\n",
         f"{PRIMARY} -k count_up",
     ),
     Mutant(
