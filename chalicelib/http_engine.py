@@ -4,12 +4,13 @@ botocore would do the same, and more for each call than all the rest of a reques
 (docs/performance.md). It is asked for credentials where they do not stand in the environment.
 """
 
-import json
 import random
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+import orjson
 
 from chalicelib.connections import (
     CONNECT_SECONDS,
@@ -117,14 +118,14 @@ class HttpDynamo:
         return self._call("TransactWriteItems", {**token, **request})
 
     def _call(self, operation: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
-        body = json.dumps(request, ensure_ascii=False, separators=(",", ":")).encode()
+        body = orjson.dumps(request)
         deadline = self._clock.deadline(CALL_SECONDS - TRY_SECONDS)
         unsure = UnknownOutcome(operation)
         for _ in self._backoff.attempts(deadline):
             try:
                 reply = self._send(f"{API}.{operation}", body)
                 if reply.status == 200:
-                    return json.loads(reply.body)  # type: ignore[no-any-return]
+                    return orjson.loads(reply.body)  # type: ignore[no-any-return]
                 problem = Problem.of(reply)
             except (TransportFailed, ValueError) as error:  # nothing whole, or nothing legible
                 unsure = UnknownOutcome(str(error))
@@ -150,7 +151,7 @@ class Problem:
     @classmethod
     def of(cls, reply: Reply) -> "Problem":
         try:
-            members = json.loads(reply.body)
+            members = orjson.loads(reply.body)
             return cls(reply.status, members["__type"].rpartition("#")[2], members)
         except (ValueError, KeyError, TypeError):
             return cls(reply.status, f"{reply.status}", {})

@@ -85,10 +85,6 @@ def number(item: Item, name: str) -> int | None:
     return None if attribute is None else int(attribute["N"])
 
 
-def cursor_of(item: Item) -> Cursor:
-    return Cursor(int(item["cursor"]["N"]))
-
-
 def entry_to_item(user: UserId, entry: Entry) -> Item:
     payload = {} if entry.payload is None else asdict(entry.payload)
     return item_of(
@@ -112,9 +108,9 @@ def entry_from_item(item: Item) -> Entry:
         cursor=cursor_of(item),
         idem=item["idem"]["S"],
         created_at=item["created_at"]["S"],
-        count=int(item["count"]["N"]),
+        count=count_of(item),
         payload=_payload(item) if item["kind"]["S"] == "image" else None,
-        deletes=_cursor(item, "deletes"),
+        deletes=Cursor(int(item["deletes"]["N"])) if "deletes" in item else None,
     )
 
 
@@ -135,14 +131,33 @@ def row_to_item(user: UserId, row: Row) -> Item:
 
 def row_from_item(item: Item) -> Row:
     """The row in today's form, whatever form it is stored in."""
-    version = number(item, "version") or CURRENT
     return Row(
         cursor=cursor_of(item),
-        count=int(item["count"]["N"]),
-        image=upgraded(item["image"]["S"], version) if item["kind"]["S"] == "image" else None,
-        deletes=_cursor(item, "deletes"),
-        outdated=version < CURRENT,
+        count=count_of(item),
+        image=image_of(item),
+        deletes=Cursor(int(item["deletes"]["N"])) if "deletes" in item else None,
+        outdated=version_of(item) < CURRENT,
     )
+
+
+def image_of(item: Item) -> str | None:
+    """A row's image in today's form, if it is an image. A page asks this some fifty times."""
+    if item["kind"]["S"] != "image":
+        return None
+    version, image = version_of(item), item["image"]["S"]
+    return image if version == CURRENT else upgraded(image, version)
+
+
+def version_of(item: Item) -> int:
+    return int(item["version"]["N"]) if "version" in item else CURRENT
+
+
+def cursor_of(item: Item) -> Cursor:
+    return Cursor(int(item["cursor"]["N"]))
+
+
+def count_of(item: Item) -> int:
+    return int(item["count"]["N"])
 
 
 def marker_to_item(marker: Marker) -> Item:
@@ -170,8 +185,3 @@ def _payload(item: Item) -> Payload:
         seed=text(item, "seed"),
         steps=number(item, "steps"),
     )
-
-
-def _cursor(item: Item, name: str) -> Cursor | None:
-    value = number(item, name)
-    return None if value is None else Cursor(value)
