@@ -27,9 +27,6 @@ from chalicelib.api.authorizer import decide
 from chalicelib.api.endpoint import Path, across_origins, in_problem_details, respond
 from chalicelib.api.handlers import Call
 from chalicelib.bootstrap import build
-from chalicelib.botocore_engine import BotocoreDynamo
-from chalicelib.botocore_letters import SqsDeadLetters
-from chalicelib.botocore_reader import ReaderRole
 from chalicelib.config import (
     cors_origins,
     dead_letter_queue,
@@ -41,6 +38,7 @@ from chalicelib.config import (
 from chalicelib.dead_letters import DeadLetters, NoDeadLetters
 from chalicelib.dynamo import CALL_SECONDS, Dynamo
 from chalicelib.entries import UserId
+from chalicelib.http_engine import HttpDynamo
 from chalicelib.metrics import Metrics
 from chalicelib.operations import OPERATIONS
 from chalicelib.operations.sweep import next_sweep
@@ -62,8 +60,8 @@ route = functools.partial(app.route, content_types=["*/*"])  # bodies are judged
 
 
 @functools.cache
-def dynamo() -> BotocoreDynamo:
-    return BotocoreDynamo.from_environment()
+def dynamo() -> HttpDynamo:
+    return HttpDynamo.from_environment(os.environ)
 
 
 @functools.cache
@@ -83,7 +81,11 @@ def services() -> Services:
 def dynamo_for() -> Callable[[UserId], Dynamo] | None:
     """With hard isolation: what reaches one user's partition alone."""
     role = reader_role(os.environ)
-    return None if role is None else ReaderRole.from_environment(role, time.time).dynamo
+    if role is None:
+        return None
+    from chalicelib.botocore_reader import ReaderRole
+
+    return ReaderRole.from_environment(role, dynamo(), time.time).dynamo
 
 
 def metrics() -> Metrics:
@@ -93,7 +95,11 @@ def metrics() -> Metrics:
 
 def dead_letters() -> DeadLetters:
     queue = dead_letter_queue(os.environ)
-    return NoDeadLetters() if queue is None else SqsDeadLetters.from_environment(queue)
+    if queue is None:
+        return NoDeadLetters()
+    from chalicelib.botocore_letters import SqsDeadLetters
+
+    return SqsDeadLetters.from_environment(queue)
 
 
 @functools.cache

@@ -18,6 +18,7 @@ from chalicelib.positions import Positions
 from chalicelib.primary import Primary
 from chalicelib.services import Metered, Services
 from chalicelib.sync import Syncer
+from chalicelib.tails import Tails
 from chalicelib.timing import Backoff, Clock
 from chalicelib.users import Users
 
@@ -47,10 +48,11 @@ def build(
     reads = Backoff(READ_TRIES, 0.01, 0.2, clock.sleep, uniform)
     writes = Backoff(WRITE_TRIES, 0.02, 1.0, clock.sleep, uniform)
     metrics = Metrics(emit, clock.now, namespace)
+    tails = Tails(clock.monotonic)
 
     def primary_over(dynamo: Dynamo) -> Primary:
         markers = Markers(tables.idempotency)
-        return Primary(dynamo, tables.primary, markers, clock, writes, new_idem, metrics)
+        return Primary(dynamo, tables.primary, markers, clock, writes, new_idem, metrics, tails)
 
     def partition_over(dynamo: Dynamo, user: UserId) -> Partition:
         return Partition(dynamo, tables.partition, user, reads)

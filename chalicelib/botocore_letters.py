@@ -4,10 +4,9 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import botocore.session
 from botocore import exceptions
 
-from chalicelib.botocore_engine import CLIENT_CONFIG
+from chalicelib.botocore_client import client
 from chalicelib.dead_letters import Batch, Letter, Record, Trimmed, batch_of
 from chalicelib.errors import Unavailable
 
@@ -15,8 +14,9 @@ AT_ONCE = 10
 """Messages that SQS gives at most (its API reference, ReceiveMessage)."""
 
 LONG_POLL = 1
-"""Seconds, fewer than `CLIENT_CONFIG` waits for. A poll that may not wait asks a few of the queue's
-servers alone, and may find nothing where there is some (SQS developer guide, "Short polling")."""
+"""Seconds, fewer than a client of ours waits for. A poll that may not wait asks a few of the
+queue's servers alone, and may find nothing where there is some (SQS developer guide, "Short
+polling")."""
 
 MAX_EMPTY_PAGES = 100
 """A shard may answer empty pages before the next record (DynamoDB API reference, GetRecords)."""
@@ -29,10 +29,7 @@ class SqsDeadLetters:
 
     @classmethod
     def from_environment(cls, queue_url: str) -> "SqsDeadLetters":
-        session = botocore.session.get_session()
-        sqs = session.create_client("sqs", config=CLIENT_CONFIG)
-        streams = session.create_client("dynamodbstreams", config=CLIENT_CONFIG)
-        return cls(sqs, streams, queue_url)
+        return cls(client("sqs"), client("dynamodbstreams"), queue_url)
 
     def __init__(self, sqs: Any, streams: Any, queue_url: str) -> None:
         self._sqs = sqs

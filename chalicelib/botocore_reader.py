@@ -6,17 +6,18 @@ role, tagged with a user's key, and DynamoDB refuses whatever that session asks 
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import botocore.session
 from botocore import exceptions
 
-from chalicelib.botocore_engine import CLIENT_CONFIG, BotocoreDynamo
+from chalicelib.botocore_client import client
 from chalicelib.dynamo import Dynamo
 from chalicelib.entries import UserId
 from chalicelib.errors import Unavailable
+from chalicelib.http_engine import HttpDynamo
+from chalicelib.signing import Credentials
 
 TAG = "user_id"
 """The session tag that the role's policy compares keys with."""
@@ -27,8 +28,8 @@ LIFETIME = 3600
 RENEW_BEFORE = 300
 """Seconds before the end at which credentials are no longer used."""
 
-MAX_USERS = 64
-"""Users whose credentials one function keeps. Each comes with a client of its own."""
+MAX_USERS = 1000
+"""Users whose credentials one function keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,28 +42,16 @@ class ReaderRole:
     """`sts` is a botocore client; `connect` makes a `Dynamo` of the credentials that STS gives."""
 
     @classmethod
-    def from_environment(cls, role_arn: str, now: Callable[[], float]) -> "ReaderRole":
-        session = botocore.session.get_session()
-        sts = session.create_client("sts", config=CLIENT_CONFIG)
-
-        def connect(credentials: Mapping[str, Any]) -> Dynamo:
-            return BotocoreDynamo(
-                session.create_client(
-                    "dynamodb",
-                    aws_access_key_id=credentials["AccessKeyId"],
-                    aws_secret_access_key=credentials["SecretAccessKey"],
-                    aws_session_token=credentials["SessionToken"],
-                    config=CLIENT_CONFIG,
-                )
-            )
-
-        return cls(sts, role_arn, connect, now)
+    def from_environment(
+        cls, role_arn: str, dynamo: HttpDynamo, now: Callable[[], float]
+    ) -> "ReaderRole":
+        return cls(client("sts"), role_arn, dynamo.as_other, now)
 
     def __init__(
         self,
         sts: Any,
         role_arn: str,
-        connect: Callable[[Mapping[str, Any]], Dynamo],
+        connect: Callable[[Credentials], Dynamo],
         now: Callable[[], float],
     ) -> None:
         self._sts = sts
@@ -94,6 +83,9 @@ class ReaderRole:
             )
         except (exceptions.ClientError, exceptions.BotoCoreError) as error:
             raise Unavailable("credentials") from error
-        credentials = answer["Credentials"]
-        until = credentials["Expiration"].timestamp() - RENEW_BEFORE
+        given = answer["Credentials"]
+        credentials = Credentials(
+            given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"]
+        )
+        until = given["Expiration"].timestamp() - RENEW_BEFORE
         return Held(self._connect(credentials), until)

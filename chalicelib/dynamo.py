@@ -23,7 +23,7 @@ MAX_TRANSACTION_BYTES = 4_000_000
 
 
 class Dynamo(Protocol):
-    """The six calls; each may raise `Refused` (writes only) or `UnknownOutcome`."""
+    """The six calls; each may raise `Refused` (writes only), `UnknownOutcome` or `CallFailed`."""
 
     def query(self, **request: Any) -> Mapping[str, Any]: ...
 
@@ -62,3 +62,12 @@ class Refused(Exception):
 
 class UnknownOutcome(Unavailable):
     """No sure answer: a time-out, a lost reply, a server error. A write may have been done."""
+
+
+class CallFailed(Exception):
+    """A defect: the call is wrong, or is not allowed, and would be the next time. `code` is
+    DynamoDB's; its message is left out, since it may quote the item."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code

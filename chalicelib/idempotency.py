@@ -13,8 +13,8 @@ from typing import Any
 from chalicelib.dynamo import Item
 from chalicelib.entries import Cursor, Image, Payload, UserId
 from chalicelib.errors import IdempotencyKeyReused
+from chalicelib.items import Marker, marker_from_item, marker_to_item
 from chalicelib.log import NOTHING_THERE
-from chalicelib.tables import Marker, marker_from_item, marker_to_item
 
 LIFETIME = 24 * 60 * 60
 """Seconds for which a key is remembered."""

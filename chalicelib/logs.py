@@ -6,10 +6,13 @@ In Lambda each record is one line of JSON, with the fields as members beside the
 
 import traceback
 
+from chalicelib.dynamo import CallFailed
+
 
 def told(error: BaseException) -> dict[str, str]:
     """Fields that say what went wrong and where. The error's own text may hold payload."""
-    return {"error": type(error).__name__, "at": places(error)}
+    code = {"code": error.code} if isinstance(error, CallFailed) else {}
+    return {"error": type(error).__name__, **code, "at": places(error)}
 
 
 def places(error: BaseException) -> str:

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from chalicelib.dynamo import MAX_TRANSACTION_ITEMS
 from chalicelib.entries import Cursor, Row
+from chalicelib.items import row_from_item
 from chalicelib.partition import Partition
 from chalicelib.projection import fitting
-from chalicelib.tables import row_from_item
 from chalicelib.timing import Backoff, Deadline
 
 

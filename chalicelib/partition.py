@@ -18,8 +18,15 @@ from chalicelib.errors import (
     ResyncRequired,
     Unavailable,
 )
+from chalicelib.items import (
+    ROW_PAYLOAD,
+    count_of,
+    cursor_of,
+    image_of,
+    row_from_item,
+    row_to_item,
+)
 from chalicelib.log import Log, Slice, Write
-from chalicelib.tables import ROW_PAYLOAD, row_from_item, row_to_item
 from chalicelib.timing import Backoff, Deadline
 from chalicelib.versions import CURRENT
 
@@ -54,12 +61,6 @@ class Changes:
     up_to_date: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
-    rows: tuple[Row, ...]
-    cut: bool
-
-
 class Partition:
     def __init__(self, dynamo: Dynamo, table: str, user: UserId, backoff: Backoff) -> None:
         self._log = Log(dynamo, table)
@@ -70,7 +71,7 @@ class Partition:
 
     def tail(self) -> Cursor:
         item = self._log.last(self._user)
-        return START if item is None else Cursor(int(float(item["cursor"]["N"])))
+        return START if item is None else cursor_of(item)
 
     def tail_row(self) -> Row | None:
         item = self._log.last(self._user)
@@ -79,7 +80,7 @@ class Partition:
     def image(self, cursor: Cursor) -> str:
         """The rendered image at the cursor; ImageNotFound if none stands there."""
         item = self._log.get(self._user, cursor)
-        image = None if item is None else row_from_item(item).image
+        image = None if item is None else image_of(item)
         if image is None:
             raise ImageNotFound
         return image
@@ -99,18 +100,19 @@ class Partition:
         """
         read = self._read_down(before, limit, deadline)
         self._check_at_least(at_least, before, read)
-        images = rendered(read)
-        bottom = lowest(read)
+        images, bottom = images_in(read), below(read)
         for _ in range(MAX_FILLS - 1):
             if len(images) >= limit or bottom is None or deadline.passed() or is_heavy(images):
                 break
             more = self._read_down(bottom, limit - len(images), deadline)
-            images += rendered(more)
-            bottom = lowest(more)
+            images += images_in(more)
+            bottom = below(more)
         if before is not None:
             return Page(tuple(images), bottom, None, None)
-        top = read.rows[0] if read.rows else Row(START, 0)
-        return Page(tuple(images), bottom, top.cursor, top.count)
+        if not read.items:
+            return Page((), None, START, 0)
+        top = read.items[0]
+        return Page(tuple(images), bottom, cursor_of(top), count_of(top))
 
     def changes(self, after: Cursor, limit: int, deadline: Deadline) -> Changes:
         """What was saved and deleted beyond the cursor, oldest first.
@@ -118,35 +120,35 @@ class Partition:
         Raises `ResyncRequired` when `after` lies beyond the tail; `HoleFound` as `page`.
         """
         read = self._read_up(after, limit, deadline)
-        end = read.rows[-1].cursor if read.rows else after
-        shown = tuple(row for row in read.rows if row.kind != "erased")
-        return Changes(shown, end, up_to_date=not read.cut)
+        rows = [row_from_item(item) for item in read.items]
+        shown = tuple(row for row in rows if row.kind != "erased")
+        return Changes(shown, rows[-1].cursor if rows else after, up_to_date=not read.cut)
 
-    def _check_at_least(self, at_least: Cursor | None, before: Cursor | None, read: Rows) -> None:
+    def _check_at_least(self, at_least: Cursor | None, before: Cursor | None, read: Slice) -> None:
         if at_least is None:
             return
-        tail = read.rows[0].cursor if before is None and read.rows else self.tail()
+        tail = cursor_of(read.items[0]) if before is None and read.items else self.tail()
         if tail < at_least:
             raise NotSyncedYet
 
-    def _read_down(self, before: Cursor | None, limit: int, deadline: Deadline) -> Rows:
+    def _read_down(self, before: Cursor | None, limit: int, deadline: Deadline) -> Slice:
         for _ in self._backoff.attempts(deadline):
-            read = rows_of(self._log.before(self._user, before, limit))
+            read = self._log.before(self._user, before, limit)
             if is_descending_run(read, before):
                 return read
             if before is not None and before - 1 > self.tail():
                 raise ResyncRequired
         raise HoleFound
 
-    def _read_up(self, after: Cursor, limit: int, deadline: Deadline) -> Rows:
+    def _read_up(self, after: Cursor, limit: int, deadline: Deadline) -> Slice:
         for _ in self._backoff.attempts(deadline):
-            read = rows_of(self._log.after(self._user, after, limit))
+            read = self._log.after(self._user, after, limit)
             if is_ascending_run(read, after):
                 return read
             tail = self.tail()
             if after > tail:
                 raise ResyncRequired
-            if after == tail and not read.rows:
+            if after == tail and not read.items:
                 return read
         raise HoleFound
 
@@ -214,12 +216,9 @@ class Partition:
         return True
 
 
-def rows_of(found: Slice) -> Rows:
-    return Rows(tuple(row_from_item(item) for item in found.items), found.cut)
-
-
-def rendered(read: Rows) -> list[str]:
-    return [row.image for row in read.rows if row.image is not None]
+def images_in(read: Slice) -> list[str]:
+    """The images among the rows, rendered. Nothing else is made of a page's rows."""
+    return [image for item in read.items if (image := image_of(item)) is not None]
 
 
 def is_heavy(images: Sequence[str]) -> bool:
@@ -227,16 +226,15 @@ def is_heavy(images: Sequence[str]) -> bool:
     return sum(len(image.encode()) for image in images) > MAX_FILL_BYTES
 
 
-def lowest(read: Rows) -> Cursor | None:
+def below(read: Slice) -> Cursor | None:
     """Where the next page down begins; None where the log begins."""
-    if not read.rows or read.rows[-1].cursor == 1:
-        return None
-    return read.rows[-1].cursor
+    lowest = cursor_of(read.items[-1]) if read.items else None
+    return None if lowest == 1 else lowest
 
 
-def is_descending_run(read: Rows, before: Cursor | None) -> bool:
+def is_descending_run(read: Slice, before: Cursor | None) -> bool:
     """Whether the rows are before-1, before-2, … without a gap, and end at 1 unless cut short."""
-    cursors = [row.cursor for row in read.rows]
+    cursors = [cursor_of(item) for item in read.items]
     if not cursors:
         return before in (None, 1)
     top_fits = before is None or cursors[0] == before - 1
@@ -244,7 +242,7 @@ def is_descending_run(read: Rows, before: Cursor | None) -> bool:
     return top_fits and end_fits and is_consecutive(cursors, -1)
 
 
-def is_ascending_run(read: Rows, after: Cursor) -> bool:
+def is_ascending_run(read: Slice, after: Cursor) -> bool:
     """Whether the rows are after+1, after+2, … without a gap, and at least one."""
-    cursors = [row.cursor for row in read.rows]
+    cursors = [cursor_of(item) for item in read.items]
     return bool(cursors) and cursors[0] == after + 1 and is_consecutive(cursors, 1)

@@ -1,5 +1,6 @@
 """The log of record: where saves are decided. One append-only log of entries per user."""
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,21 +10,14 @@ from chalicelib.dynamo import Dynamo, Item, Reason, Refused, UnknownOutcome
 from chalicelib.entries import START, Cursor, Entry, Image, Payload, UserId, leading_run
 from chalicelib.errors import Contended, HoleFound, ImageNotFound, Unavailable
 from chalicelib.idempotency import IdempotentRequest, Markers, new_marker, replay
+from chalicelib.items import ENTRY_PAYLOAD, entry_from_item, entry_to_item
 from chalicelib.log import Log, Write
 from chalicelib.metrics import Metrics
-from chalicelib.tables import ENTRY_PAYLOAD, entry_from_item, entry_to_item
+from chalicelib.tails import Tail, Tails
 from chalicelib.timing import Backoff, Clock, Deadline
 
 MAX_DELETIONS = 33
 """Images that one transaction deletes: two writes each, and room to spare below its 100."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tail:
-    """The highest cursor of a log, and the number of live images at it."""
-
-    cursor: Cursor
-    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +63,7 @@ class Primary:
         backoff: Backoff,
         new_idem: Callable[[], str],
         metrics: Metrics,
+        tails: Tails,
     ) -> None:
         self._log = Log(dynamo, table)
         self._markers = markers
@@ -76,13 +71,13 @@ class Primary:
         self._backoff = backoff
         self._new_idem = new_idem
         self._metrics = metrics
+        self._tails = tails
 
     def tail(self, user: UserId) -> Tail:
         item = self._log.last(user)
         if item is None:
             return Tail(START, 0)
-        entry = entry_from_item(item)
-        return Tail(entry.cursor, entry.count)
+        return end_of([entry_from_item(item)])
 
     def append(
         self,
@@ -108,9 +103,10 @@ class Primary:
         return self._append(save, deadline)
 
     def _append(self, save: Save, deadline: Deadline) -> tuple[Image, ...]:
-        tail: Tail | None = None
-        unknown = False
-        for _ in self._attempts(save.user, deadline):
+        tail, unknown = self._tails.get(save.user), False
+        attempts = self._attempts(save.user, deadline)
+        # A remembered tail is worth one try more, at once: it may just be old.
+        for _ in attempts if tail is None else itertools.chain([0], attempts):
             # 1. The tail. It is read again only once another's entry was seen beyond it: until
             #    then an earlier try of ours may yet turn out to stand at the same cursor.
             if tail is None:
@@ -121,6 +117,7 @@ class Primary:
             entries = numbered(save, tail)
             match self._put(save, entries):
                 case Verdict.COMMITTED:
+                    self._tails.put(save.user, end_of(entries))
                     return images(entries)
                 case Verdict.TAKEN:
                     tail, unknown = None, False
@@ -184,6 +181,7 @@ class Primary:
                 (deletion,) = deletions_of([cursor], tail, idem, created_at)
                 stub = self._log.strip_image(user, cursor, ENTRY_PAYLOAD)
                 self._log.put_new([entry_to_item(user, deletion)], [stub])
+                self._tails.put(user, end_of([deletion]))
                 return
         raise Unavailable("delete")
 
@@ -272,6 +270,10 @@ def deletions_of(
         Entry(Cursor(tail.cursor + i), idem, created_at, tail.count - i, deletes=cursor)
         for i, cursor in enumerate(cursors, start=1)
     )
+
+
+def end_of(entries: Sequence[Entry]) -> Tail:
+    return Tail(entries[-1].cursor, entries[-1].count)
 
 
 def images(entries: Sequence[Entry]) -> tuple[Image, ...]:

@@ -18,6 +18,9 @@ from chalicelib.primary import Primary
 from chalicelib.projection import project
 from chalicelib.timing import Backoff, Deadline, unix_time
 
+READ_AHEAD = MAX_TRANSACTION_ITEMS + 1
+"""Entries that are read for a chunk: one more than it holds tells whether there is another."""
+
 
 @dataclass(frozen=True, slots=True)
 class Synced:
@@ -93,7 +96,7 @@ class Syncer:
                 if deadline.passed():
                     break
             # 2. The consecutive run that the primary has from there on.
-            run = self._primary.read_after(user, tail, MAX_TRANSACTION_ITEMS, deadline)
+            run = self._primary.read_after(user, tail, READ_AHEAD, deadline)
             if not run.entries:
                 return Synced(tail, 0, up_to_date=run.is_all)
             if deadline.passed():

@@ -8,7 +8,9 @@ from typing import Any
 
 from chalicelib.dynamo import Dynamo
 from chalicelib.entries import UserId
-from chalicelib.tables import USERS_INDEX
+
+USERS_INDEX = "users"
+"""Its keys are `user_id` and `registered_at`, which a user's first entry alone has."""
 
 PAGE = 100
 """Users that one Scan of the index reads."""

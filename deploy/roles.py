@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from chalicelib.botocore_reader import TAG
-from chalicelib.tables import USERS_INDEX
+from chalicelib.users import USERS_INDEX
 from deploy.functions import GRANTS, READ_API, USERS, Grants, logical_id
 from deploy.stages import Stage
 

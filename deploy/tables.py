@@ -5,6 +5,7 @@ from typing import Any
 
 from pynamodb.models import Model
 
+from chalicelib.items import EXPIRES_AT
 from chalicelib.tables import MarkerItem, PartitionItem, PrimaryItem
 from deploy.stages import Stage
 
@@ -15,7 +16,7 @@ def tables(stage: Stage) -> dict[str, Resource]:
     """On demand, encrypted, with point-in-time recovery. In production they outlive the stack, and
     refuse deletion until that is switched off."""
     keys_only = {"StreamSpecification": {"StreamViewType": "KEYS_ONLY"}}
-    ttl = {"AttributeName": MarkerItem.expires_at.attr_name, "Enabled": True}
+    ttl = {"AttributeName": EXPIRES_AT, "Enabled": True}
     return {
         "PrimaryTable": _table(stage, "PrimaryTableName", PrimaryItem, keys_only),
         "PartitionTable": _table(stage, "PartitionTableName", PartitionItem, {}),

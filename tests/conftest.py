@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from chalicelib.bootstrap import build
-from chalicelib.botocore_engine import BotocoreDynamo
 from chalicelib.config import TableNames, table_names
+from chalicelib.http_engine import HttpDynamo
 from chalicelib.tables import create_tables
 from local.engine import Connection, cache_dir, ensure_installed
 from local.terminal import Lines
@@ -72,5 +72,5 @@ def tables(engine: Connection, table_prefix: str, monkeypatch: pytest.MonkeyPatc
 @pytest.fixture
 def store(tables: TableNames) -> Store:
     """The services on the fresh tables."""
-    dynamo = BotocoreDynamo.from_environment()
+    dynamo = HttpDynamo.from_environment(os.environ)
     return Store(build(dynamo, tables), dynamo, tables)

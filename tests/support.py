@@ -2,18 +2,21 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib.bootstrap import build
 from chalicelib.config import TableNames
+from chalicelib.connections import Reply
 from chalicelib.dynamo import Dynamo
 from chalicelib.entries import Cursor, Entry, Image, Payload, Row, UserId, render
+from chalicelib.http_engine import HttpDynamo
+from chalicelib.items import entry_from_item, entry_to_item, row_from_item
 from chalicelib.log import Log
 from chalicelib.partition import Partition
 from chalicelib.services import Services
-from chalicelib.tables import entry_from_item, entry_to_item, row_from_item
 from chalicelib.timing import Clock, Deadline
 
 ALICE = UserId("alice".ljust(43, "-"))
@@ -64,6 +67,22 @@ class Intercepted:
         answer: Mapping[str, Any] = getattr(self.inner, operation)(**request)
         self.after(operation, request)
         return answer
+
+
+@contextmanager
+def overheard(dynamo: HttpDynamo, hear: Callable[[str, bytes], None]) -> Iterator[None]:
+    """Tells of each call that leaves this process: its operation, and its request as it is sent."""
+    post = dynamo.post
+
+    def telling(headers: Mapping[str, str], body: bytes) -> Reply:
+        hear(headers["x-amz-target"].partition(".")[2], body)
+        return post(headers, body)
+
+    dynamo.post = telling
+    try:
+        yield
+    finally:
+        dynamo.post = post
 
 
 @dataclass(frozen=True)

@@ -112,8 +112,7 @@ def _members(sign_in: SignIn | None) -> Mapping[str, str | None]:
 
 @functools.cache
 def _names() -> frozenset[str]:
-    folder = FOLDER / ASSETS
-    return frozenset(path.name for path in folder.iterdir() if path.suffix in TYPES)
+    return frozenset(path.name for path in (FOLDER / ASSETS).glob("*") if path.suffix in TYPES)
 
 
 @functools.cache

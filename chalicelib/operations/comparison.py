@@ -8,9 +8,9 @@ from typing import Any, cast
 
 from chalicelib.dynamo import MAX_TRANSACTION_ITEMS, Item
 from chalicelib.entries import Cursor, Entry, Row, UserId
+from chalicelib.items import ROW_PAYLOAD, row_to_item
 from chalicelib.partition import Partition
 from chalicelib.projection import to_row
-from chalicelib.tables import ROW_PAYLOAD, row_to_item
 from chalicelib.versions import CURRENT, upgraded
 
 BELOW_ALL = Cursor(-(10**37))

@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from chalicelib.bootstrap import build
-from chalicelib.botocore_engine import BotocoreDynamo
 from chalicelib.config import TableNames
+from chalicelib.http_engine import HttpDynamo
 from chalicelib.tables import create_tables
 from local.engine import Engine, cache_dir, ensure_installed
 from local.workspace import Credentials
@@ -86,7 +86,7 @@ def fresh_store() -> Store:
         IDEMPOTENCY_TABLE=tables.idempotency,
     )
     create_tables(tables)
-    dynamo = BotocoreDynamo.from_environment()
+    dynamo = HttpDynamo.from_environment(os.environ)
     return Store(build(dynamo, tables, emit=lambda _line: None), dynamo, tables)
 
 

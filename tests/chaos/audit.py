@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.entries import Entry, UserId
+from chalicelib.items import entry_from_item, row_to_item
 from chalicelib.projection import to_row
-from chalicelib.tables import entry_from_item, row_to_item
 from tests.chaos.board import Deleted, Folded, Report, Saved
 from tests.support import Store, dump
 

@@ -12,10 +12,10 @@ from random import Random
 from typing import TypeVar
 
 from chalicelib.bootstrap import build
-from chalicelib.botocore_engine import BotocoreDynamo
 from chalicelib.config import table_names
 from chalicelib.entries import START, Cursor, Payload, UserId
 from chalicelib.errors import Contended, HoleFound, ImageNotFound, NotSyncedYet, Unavailable
+from chalicelib.http_engine import HttpDynamo
 from chalicelib.idempotency import idempotent_request
 from chalicelib.services import Services
 from chalicelib.timing import Deadline
@@ -206,7 +206,7 @@ def cursor_of(image: str) -> int:
 def write(plan: Plan, board: Board, number: int) -> Report:
     """One process of writers. Several threads take the users in turn, each as another device."""
     crashes, label = Crashes(), Label()
-    faulty = FaultyDynamo(BotocoreDynamo.from_environment(), f"{plan.seed} writer {number}")
+    faulty = FaultyDynamo(HttpDynamo.from_environment(os.environ), f"{plan.seed} writer {number}")
     report = Report()
     services = build(
         crashes.over(faulty),

@@ -12,10 +12,10 @@ from random import Random
 from typing import TypeVar
 
 from chalicelib.bootstrap import build
-from chalicelib.botocore_engine import BotocoreDynamo
 from chalicelib.config import table_names
 from chalicelib.entries import START, Cursor, Row, UserId
 from chalicelib.errors import HoleFound, ResyncRequired, Unavailable
+from chalicelib.http_engine import HttpDynamo
 from chalicelib.partition import Changes, Page, Partition
 from chalicelib.timing import Deadline
 from tests.chaos.board import FOLLOWERS, Board, Folded, Plan, Report
@@ -206,7 +206,7 @@ def answered(call: Callable[[], T]) -> T:
 def follow(plan: Plan, board: Board, number: int) -> Report:
     """One process of followers: it goes on until the sweep is done and enough was read."""
     random, report = Random(f"{plan.seed} follower {number}"), Report()
-    faulty = FaultyDynamo(BotocoreDynamo.from_environment(), f"{plan.seed} follower {number}")
+    faulty = FaultyDynamo(HttpDynamo.from_environment(os.environ), f"{plan.seed} follower {number}")
     services = build(faulty, table_names(os.environ), emit=report.take_metric)
 
     def read() -> None:

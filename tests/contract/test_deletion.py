@@ -9,7 +9,7 @@ import pytest
 from chalicelib.dynamo import Dynamo, UnknownOutcome
 from chalicelib.entries import START, Cursor, Row
 from chalicelib.errors import ImageNotFound, Unavailable
-from chalicelib.tables import row_to_item
+from chalicelib.items import row_to_item
 from chalicelib.timing import Deadline
 from tests.support import ALICE, BOB, Intercepted, Store, at_once, dump, foreign, picture, quick
 

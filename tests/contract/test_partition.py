@@ -8,8 +8,8 @@ import pytest
 
 from chalicelib.entries import START, Cursor, Row
 from chalicelib.errors import HoleFound, ImageNotFound, NotSyncedYet, ResyncRequired
+from chalicelib.items import row_to_item
 from chalicelib.partition import Changes, Page
-from chalicelib.tables import row_to_item
 from tests.support import ALICE, BOB, Store, quick
 
 

@@ -7,13 +7,25 @@ from typing import Any
 
 import pytest
 
+from chalicelib.bootstrap import build
 from chalicelib.dynamo import UnknownOutcome
 from chalicelib.entries import START, Cursor
 from chalicelib.errors import Contended, HoleFound, IdempotencyKeyReused, Unavailable
 from chalicelib.idempotency import LIFETIME, idempotent_request
 from chalicelib.log import NOTHING_THERE
-from chalicelib.timing import Deadline
-from tests.support import ALICE, BOB, Store, at_once, foreign, picture, pictures, quick
+from chalicelib.tails import SECONDS
+from chalicelib.timing import Clock, Deadline
+from tests.support import (
+    ALICE,
+    BOB,
+    Intercepted,
+    Store,
+    at_once,
+    foreign,
+    picture,
+    pictures,
+    quick,
+)
 
 WRITES = ("put_item", "transact_write_items")
 
@@ -27,6 +39,25 @@ def once(operations: tuple[str, ...], error: Exception) -> Callable[[str, Mappin
             raise left.pop()
 
     return hook
+
+
+def always(
+    operations: tuple[str, ...], error: Exception
+) -> Callable[[str, Mapping[str, Any]], None]:
+    """A hook that raises at each of these operations."""
+
+    def hook(operation: str, _request: Mapping[str, Any]) -> None:
+        if operation in operations:
+            raise error
+
+    return hook
+
+
+def counted(dynamo: Intercepted) -> list[str]:
+    """The operations that are called from now on."""
+    calls: list[str] = []
+    dynamo.before = lambda operation, _request: calls.append(operation)
+    return calls
 
 
 def test_cursors_count_up_from_one_and_count_is_the_number_of_images(store: Store) -> None:
@@ -49,6 +80,72 @@ def test_everything_that_was_saved_is_read_back(store: Store) -> None:
     odd = replace(picture(), prompt="\x00 a\u202eb 🦊\n", model="m", seed=str(2**64 - 1), steps=30)
     store.services.primary.append(ALICE, [odd], store.deadline)
     assert [entry.payload for entry in store.primary_entries(ALICE)] == [odd]
+
+
+class TestRememberedTail:
+    """A warm function knows where a log ended a moment ago, and looks only if that is not so."""
+
+    def test_a_further_save_needs_no_look(self, store: Store) -> None:
+        warm, dynamo = quick(store)
+        calls = counted(dynamo)
+        warm.save(ALICE)
+        assert calls == ["query", "put_item"]
+        warm.save(ALICE, 2)
+        warm.save_batch(ALICE, 2)
+        assert calls[2:] == ["put_item", "put_item", "transact_write_items"]
+        entries = store.primary_entries(ALICE)
+        assert [(entry.cursor, entry.count) for entry in entries] == [(n, n) for n in range(1, 6)]
+
+    def test_a_deletion_moves_it(self, store: Store) -> None:
+        warm, dynamo = quick(store)
+        warm.save(ALICE, 2)
+        warm.services.primary.delete(ALICE, Cursor(1), store.deadline)
+        calls = counted(dynamo)
+        assert warm.save(ALICE) == [4]
+        assert calls == ["put_item"]
+        assert store.primary_entries(ALICE)[3].count == 2
+
+    def test_one_that_is_old_costs_one_more_call_and_no_pause(self, store: Store) -> None:
+        """Another function saved meanwhile; whose entry it is shows that the tail was old."""
+        paused: list[float] = []
+        dynamo = Intercepted(store.dynamo)
+        clock = Clock(sleep=paused.append)
+        warm = Store(build(dynamo, store.tables, clock), dynamo, store.tables)
+        warm.save(ALICE)
+        store.save(ALICE, 2)
+        calls = counted(dynamo)
+        assert warm.save(ALICE) == [4]
+        assert calls == ["put_item", "query", "put_item"]
+        assert paused == []
+        assert store.primary_entries(ALICE)[3].count == 4
+
+    def test_after_a_minute_it_is_looked_for(self, store: Store) -> None:
+        now = [0.0]
+        dynamo = Intercepted(store.dynamo)
+        clock = Clock(monotonic=lambda: now[0], sleep=lambda _seconds: None)
+        warm = Store(build(dynamo, store.tables, clock), dynamo, store.tables)
+        warm.save(ALICE)
+        calls = counted(dynamo)
+        now[0] += SECONDS - 1
+        warm.save(ALICE)
+        now[0] += SECONDS
+        warm.save(ALICE)
+        assert calls == ["put_item", "query", "put_item"]
+
+    def test_what_was_not_saved_moves_no_tail(self, store: Store) -> None:
+        """A save whose outcome stayed unknown leaves no gap for the next one."""
+        warm, dynamo = quick(store)
+        warm.save(ALICE)
+        dynamo.before = always(WRITES, UnknownOutcome("lost"))
+        with pytest.raises(Unavailable):
+            warm.save(ALICE)
+        dynamo.before = lambda _operation, _request: None
+        assert warm.save(ALICE) == [2]
+
+    def test_users_do_not_share_it(self, store: Store) -> None:
+        warm, _dynamo = quick(store)
+        warm.save(ALICE, 3)
+        assert warm.save(BOB) == [1]
 
 
 @pytest.mark.parametrize("many", [1, 3])

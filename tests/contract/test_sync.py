@@ -10,8 +10,8 @@ import pytest
 from chalicelib.dynamo import MAX_TRANSACTION_ITEMS, UnknownOutcome
 from chalicelib.entries import Cursor, Entry
 from chalicelib.errors import HoleFound
+from chalicelib.items import entry_to_item
 from chalicelib.sync import Synced
-from chalicelib.tables import entry_to_item
 from chalicelib.timing import Deadline
 from tests.support import ALICE, BOB, Store, at_once, foreign, picture, quick
 

@@ -10,9 +10,11 @@ import pytest
 from chalice.local import LambdaContext
 
 import app as app_module
+from chalicelib.botocore_client import client
 from chalicelib.config import TableNames
 from chalicelib.entries import UserId
 from chalicelib.users import user_id
+from tests.support import overheard
 
 ME = user_id("https://issuer.example", "me")
 OTHER = user_id("https://issuer.example", "other")
@@ -59,13 +61,10 @@ def wire(tables: TableNames) -> Iterator[Wire]:
     forget_composition()
     sent: list[tuple[str, dict[str, Any]]] = []
 
-    def record(request: Any, **_more: Any) -> None:
-        target = request.headers["X-Amz-Target"].decode()
-        sent.append((target.split(".")[1], json.loads(request.body)))
-
-    client = app_module.dynamo().client
-    client.meta.events.register("before-send.dynamodb", record)
-    yield Wire(tables, sent)
+    with overheard(
+        app_module.dynamo(), lambda operation, body: sent.append((operation, json.loads(body)))
+    ):
+        yield Wire(tables, sent)
     forget_composition()
 
 
@@ -138,9 +137,13 @@ def test_a_save_is_written_under_the_callers_key(wire: Wire) -> None:
 
 
 def test_costs_in_calls(wire: Wire) -> None:
-    """A save is a read and a put, a sync of one image two reads and a put, a page one query."""
+    """A save is a read and a put, the next one a put alone; a sync of one image two reads and a
+    put, a page one query."""
     wire.request("POST", "/api/images", body=image(1))
     assert [operation for operation, _request in wire.sent] == ["Query", "PutItem"]
+    wire.request("POST", "/api/images/sync")
+    wire.request("POST", "/api/images", body=image(2))
+    assert [operation for operation, _request in wire.sent] == ["PutItem"]
     wire.request("POST", "/api/images/sync")
     assert [operation for operation, _request in wire.sent] == ["Query", "Query", "PutItem"]
     wire.request("GET", "/api/images")
@@ -175,8 +178,7 @@ def test_unexpected_trouble_is_a_problem_without_details(
     wire: Wire, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A defect or a missing table is a 500 problem; neither answer nor log holds the payload."""
-    client = app_module.dynamo().client
-    client.delete_table(TableName=wire.names.primary)
+    client("dynamodb").delete_table(TableName=wire.names.primary)
     status, problem = wire.request("POST", "/api/images", body=image(4711))
     assert (status, problem["code"]) == (500, "internal-error")
     assert "ResourceNotFoundException" in caplog.text

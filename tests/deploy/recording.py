@@ -6,15 +6,14 @@ import inspect
 import itertools
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
-from chalicelib.config import TableNames
 from deploy.stages import ROOT
-from tests.grants import Grant, needed
+from tests.grants import Grant
 
 OURS = (ROOT / "app.py", *sorted((ROOT / "chalicelib").rglob("*.py")))
 FILES = frozenset(map(str, OURS))
@@ -64,9 +63,9 @@ class Recording:
     generators: set[str] = field(default_factory=set)
     reached: set[Place] = field(default_factory=set)
 
-    def take_down(self, tables: TableNames, params: Any, model: Any) -> None:
-        """A call, given as botocore tells it (its event "provide-client-params")."""
-        self.needed.update(needs(tables, params, model))
+    def take_down(self, grants: Set[Grant]) -> None:
+        """A call that is being made, by what it needs."""
+        self.needed.update(grants)
         for code, place in calls_at_work():
             self.entered.add(Function(place.file, INNER.sub("", code.co_qualname)))
             self.reached.add(place)
@@ -79,11 +78,10 @@ class Recording:
         return site.place in self.reached or site.callee in self.generators
 
 
-def needs(tables: TableNames, params: Any, model: Any) -> frozenset[Grant]:
+def grant_of(model: Any) -> Grant:
+    """What a call of botocore's needs, which is told by its event "provide-client-params"."""
     service = model.service_model
-    if service.service_name == "dynamodb":
-        return needed(tables, model.name, params)
-    return frozenset({Grant(OTHERS[service.service_name], f"{service.signing_name}:{model.name}")})
+    return Grant(OTHERS[service.service_name], f"{service.signing_name}:{model.name}")
 
 
 def calls_at_work() -> Iterator[tuple[CodeType, Place]]:

@@ -7,8 +7,8 @@ import itertools
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Set
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -24,6 +24,7 @@ from chalicelib.bootstrap import build
 from chalicelib.botocore_letters import SqsDeadLetters
 from chalicelib.entries import UserId
 from chalicelib.errors import HoleFound
+from chalicelib.http_engine import HttpDynamo
 from chalicelib.operations import OPERATIONS
 from chalicelib.positions import Positions
 from deploy.api import READ_METHODS
@@ -31,14 +32,15 @@ from deploy.functions import API_HANDLER, READ_API
 from local.engine import Connection
 from local.issuer import ISSUER, Issuer
 from local.letters import on_failure_record
-from tests.deploy.recording import Recording, calls_at_work
+from tests.deploy.recording import Recording, calls_at_work, grant_of
 from tests.faults.evidence import client, records
+from tests.grants import Grant, needed
 from tests.isolation.asked import Asked, Pairs, routes
 from tests.isolation.gateway import event_of
 from tests.isolation.people import Person
 from tests.operations.support import add, change, delete_unsynced, fill_synced, remove
 from tests.operations.test_functions import EVERY_FIVE_MINUTES, METHOD_ARN
-from tests.support import Store
+from tests.support import Store, overheard
 from tests.unit.test_doorbell import record
 
 ROUTES = {str(route): route for route in routes()}
@@ -69,14 +71,25 @@ class Actor:
     recording: Recording = field(default_factory=Recording)
     meanwhile: dict[str, Callable[[], object]] = field(default_factory=dict)
 
+    def listening_to_calls(self, to: HttpDynamo) -> AbstractContextManager[None]:
+        """Takes down what DynamoDB is asked for."""
+
+        def heard(operation: str, body: bytes) -> None:
+            self._takes_down(needed(self.store.tables, operation, json.loads(body)))
+
+        return overheard(to, heard)
+
+    def _takes_down(self, grants: Set[Grant]) -> None:
+        self.recording.take_down(grants)
+        for name in {code.co_qualname for code, _place in calls_at_work()}:
+            self.meanwhile.pop(name, lambda: None)()
+
     @contextmanager
     def listening(self, to: Any) -> Iterator[None]:
         """Takes down what the botocore client is asked for."""
 
-        def heard(params: Any, model: Any, **_more: Any) -> None:
-            self.recording.take_down(self.store.tables, params, model)
-            for name in {code.co_qualname for code, _place in calls_at_work()}:
-                self.meanwhile.pop(name, lambda: None)()
+        def heard(model: Any, **_more: Any) -> None:
+            self._takes_down({grant_of(model)})
 
         to.meta.events.register("provide-client-params", heard)
         yield

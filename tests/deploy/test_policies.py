@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from cloudsplaining.scan.policy_document import PolicyDocument
 
-from chalicelib.tables import USERS_INDEX
+from chalicelib.users import USERS_INDEX
 from deploy.functions import API_HANDLER, GRANTS, READ_API, USERS, logical_id
 from deploy.stages import Stage
 from local.engine import cache_dir

@@ -11,8 +11,8 @@ import pytest
 
 import app
 from chalicelib.bootstrap import build
-from chalicelib.botocore_engine import BotocoreDynamo
 from chalicelib.config import TableNames, table_names
+from chalicelib.http_engine import HttpDynamo
 from chalicelib.tables import create_tables
 from chalicelib.timing import Clock
 from deploy.functions import GRANTS
@@ -46,7 +46,7 @@ def recordings(store: Store, engine: Connection) -> Mapping[str, Recording]:
 
 def recorded(actor: Actor) -> Recording:
     app.services.cache_clear()  # a process of its own
-    with actor.listening(app.dynamo().client):
+    with actor.listening_to_calls(app.dynamo()):
         for scene in SCENES[actor.name]:
             scene(actor)
             assert not actor.meanwhile, "nobody came in between"
@@ -66,7 +66,7 @@ def environment(engine: Connection) -> Mapping[str, str]:
 
 
 def store_on(tables: TableNames) -> Store:
-    dynamo = BotocoreDynamo.from_environment()
+    dynamo = HttpDynamo.from_environment(os.environ)
     clock = Clock(sleep=lambda _seconds: None)
     return Store(build(dynamo, tables, clock, emit=lambda _line: None), dynamo, tables)
 

@@ -12,6 +12,7 @@ import pytest
 import app
 from chalicelib.api.gateway import GATEWAY_RESPONSES
 from chalicelib.api.problems import PROBLEMS
+from chalicelib.botocore_client import client
 from chalicelib.operations import OPERATIONS
 from deploy.alarms import alarms_of
 from deploy.functions import GRANTS, logical_id
@@ -155,11 +156,11 @@ def test_keys_and_indexes_are_those_that_the_database_is_given_in_the_tests(
     template: Template, store: Store
 ) -> None:
     """What DynamoDB Local says of the tables that all other tests run on."""
-    names = store.tables
+    names, database = store.tables, client("dynamodb")
     for logical, name in zip(
         TABLES, (names.primary, names.partition, names.idempotency), strict=True
     ):
-        described = store.dynamo.client.describe_table(TableName=name)["Table"]  # type: ignore[attr-defined]
+        described = database.describe_table(TableName=name)["Table"]
         properties = template["Resources"][logical]["Properties"]
         assert properties["KeySchema"] == described["KeySchema"]
         assert by_name(properties["AttributeDefinitions"]) == by_name(

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from chalicelib.botocore_client import client
 from chalicelib.entries import UserId
 from chalicelib.errors import Contended, Unavailable
-from chalicelib.tables import row_from_item
+from chalicelib.items import row_from_item
 from tests.faults.crashing import Step, Trace
 from tests.faults.scenarios import Cast, Scenario, Stage
 from tests.support import Intercepted, Store
@@ -159,10 +160,15 @@ class Bench:
             start = {"ExclusiveStartKey": found["LastEvaluatedKey"]}
 
     def _put_all(self, table: str, items: Sequence[Mapping[str, Any]]) -> None:
-        client: Any = self.store.dynamo.client  # type: ignore[attr-defined]
         for first in range(0, len(items), 25):
             puts = [{"PutRequest": {"Item": item}} for item in items[first : first + 25]]
-            assert not client.batch_write_item(RequestItems={table: puts})["UnprocessedItems"]
+            assert not database().batch_write_item(RequestItems={table: puts})["UnprocessedItems"]
+
+
+@functools.cache
+def database() -> Any:
+    """botocore's client: what scenes are set with, beside the product."""
+    return client("dynamodb")
 
 
 def letters(items: Iterable[Mapping[str, Any]]) -> str:

@@ -1,6 +1,5 @@
 """Processes that are killed at one call: forked from a warm server, dead within milliseconds."""
 
-import functools
 import multiprocessing
 import os
 import signal
@@ -11,10 +10,8 @@ from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any, Literal
 
-import botocore.session
-
-from chalicelib.botocore_engine import CLIENT_CONFIG, BotocoreDynamo
 from chalicelib.config import table_names
+from chalicelib.http_engine import HttpDynamo
 from tests.faults.scenarios import SCENARIOS, Cast, Stage
 from tests.support import Intercepted
 
@@ -70,23 +67,10 @@ def kill_this_process() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-@functools.cache
-def session() -> botocore.session.Session:
-    """Has read all that it needs to know of DynamoDB, which takes longer than a request does."""
-    loaded = botocore.session.get_session()
-    loaded.create_client("dynamodb", "us-east-1", aws_access_key_id="-", aws_secret_access_key="-")
-    return loaded
-
-
-def client() -> Any:
-    """A client of this process, as its environment says; as the product makes it."""
-    return session().create_client("dynamodb", config=CLIENT_CONFIG)
-
-
 def fork_server() -> ForkServerContext:
     """Processes forked from one that has loaded all code, and is single-threaded."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["pytest", "app", "tests.faults.warm"])
+    context.set_forkserver_preload(["pytest", "app", __name__])
     return context
 
 
@@ -120,6 +104,6 @@ def _run(
 
 def request_until(scenario: str, cast: Cast, moment: Moment, number: int, step: Step) -> None:
     """One try of the request by a process that dies at this call of it."""
-    dynamo = Intercepted(BotocoreDynamo(client()))
+    dynamo = Intercepted(HttpDynamo.from_environment(os.environ))
     setattr(dynamo, moment, AtCall(number, step, kill_this_process))
     SCENARIOS[scenario].request(Stage(dynamo, table_names(os.environ)), cast)

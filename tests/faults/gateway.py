@@ -10,6 +10,7 @@ from typing import Any
 from chalice.local import LambdaContext
 
 import app as app_module
+from chalicelib.connections import Reply
 from chalicelib.entries import UserId
 from tests.faults.crashing import Moment, kill_this_process
 from tests.faults.wire import Send, Wire, WireFault
@@ -69,7 +70,7 @@ class Gateway:
 def composed() -> Iterator[Wire]:
     """The app, composed anew from the environment as it is; yields its client's connection."""
     forget_composition()
-    yield Wire(app_module.dynamo().client)
+    yield Wire(app_module.dynamo())
     forget_composition()
 
 
@@ -78,13 +79,15 @@ def forget_composition() -> None:
     app_module.services.cache_clear()
 
 
-def killed_before(_send: Send, _request: Any) -> None:
+def killed_before(send: Send) -> Reply:
     kill_this_process()
+    return send()
 
 
-def killed_after(send: Send, request: Any) -> None:
-    send(request)
+def killed_after(send: Send) -> Reply:
+    reply = send()
     kill_this_process()
+    return reply
 
 
 def delete_until(user: UserId, cursor: int, moment: Moment, number: int) -> None:

@@ -6,6 +6,7 @@ the client tries again as clients do, and the tables must hold what an undisturb
 """
 
 import itertools
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.botocore_engine import BotocoreDynamo
 from chalicelib.dynamo import UnknownOutcome
 from chalicelib.entries import Payload
+from chalicelib.http_engine import HttpDynamo
 from tests.faults.bench import Bench
 from tests.faults.conftest import Tried
 from tests.faults.crashing import KILLED, AtCall, Moment, Step, exit_code, request_until
@@ -137,11 +138,11 @@ def read(output: Path) -> str:
 
 @pytest.mark.parametrize("scenario", WIRED, ids=lambda scenario: scenario.name)
 def test_a_fault_on_the_wire_has_one_effect(scenario: Scenario, store: Store, tried: Tried) -> None:
-    """The SDK sends again by itself what failed below it, and the request is done exactly once."""
+    """The engine sends again what failed below it, and the request is done exactly once."""
     bench = Bench(store, scenario)
-    client = BotocoreDynamo.from_environment()
-    wire = Wire(client.client)
-    stage = Stage(client, store.tables)
+    dynamo = HttpDynamo.from_environment(os.environ)
+    wire = Wire(dynamo)
+    stage = Stage(dynamo, store.tables)
     wire.reset(None, 0)
     scenario.request(stage, bench.scene())
     sent = tuple(wire.operations)

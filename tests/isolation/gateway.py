@@ -12,6 +12,7 @@ import app as app_module
 from tests.isolation.asked import Answer, Asked, Pairs
 from tests.isolation.calls import WireCall
 from tests.isolation.people import Person
+from tests.support import overheard
 
 
 class Gateway:
@@ -27,9 +28,8 @@ class Gateway:
         pairs = tuple(sorted((name.lower(), str(value)) for name, value in headers.items()))
         return Answer(answered["statusCode"], pairs, answered["body"])
 
-    def record(self, request: Any, **_more: Any) -> None:
-        target = request.headers["X-Amz-Target"].decode()
-        self.calls.append(WireCall(target.split(".")[1], request.body.decode()))
+    def record(self, operation: str, body: bytes) -> None:
+        self.calls.append(WireCall(operation, body.decode()))
 
 
 @contextmanager
@@ -37,9 +37,8 @@ def opened() -> Iterator[Gateway]:
     """Composes the app anew, from the environment as it is, and listens at its wire."""
     forget_composition()
     gateway = Gateway()
-    app_module.dynamo().client.meta.events.register("before-send.dynamodb", gateway.record)
-    yield gateway
-    app_module.dynamo().client.close()
+    with overheard(app_module.dynamo(), gateway.record):
+        yield gateway
     forget_composition()
 
 

@@ -19,6 +19,7 @@ import pytest
 from chalice.app import Chalice
 
 import app as app_module
+from chalicelib.botocore_client import client
 from chalicelib.config import TableNames
 from local.engine import free_port
 from local.issuer import AUDIENCE, ISSUER, Issuer
@@ -101,9 +102,9 @@ def report(judge: Judge, requests: int, calls: int) -> None:
 def assert_each_has_the_own(people: People, tables: TableNames) -> None:
     """No table holds a key of nobody's, or under one's key anything of another."""
     by_key = {person.user: person for person in people}
-    client = app_module.dynamo().client
+    database = client("dynamodb")
     for table in (tables.primary, tables.partition, tables.idempotency):
-        pages = client.get_paginator("scan").paginate(TableName=table)
+        pages = database.get_paginator("scan").paginate(TableName=table)
         items = [item for page in pages for item in page["Items"]]
         assert {item["user_id"]["S"] for item in items} == set(by_key), table
         for item in items:
@@ -365,7 +366,6 @@ def served_here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple
         thread.join()
         server.server.server_close()
         app_module.app.__class__ = Chalice
-        app_module.dynamo().client.close()
         forget_composition()
 
 

@@ -67,8 +67,9 @@ MUTANTS = [
     Mutant(
         "tail-overestimated",
         "chalicelib/primary.py",
-        "        return Tail(entry.cursor, entry.count)\n",
-        "        return Tail(Cursor(entry.cursor + 1), entry.count)\n",
+        "        return end_of([entry_from_item(item)])\n",
+        "        end = end_of([entry_from_item(item)])\n"
+        "        return Tail(Cursor(end.cursor + 1), end.count)\n",
         f"{PRIMARY} -k count_up",
     ),
     Mutant(
@@ -87,10 +88,75 @@ MUTANTS = [
     ),
     Mutant(
         "failed-connection-taken-for-a-defect",
-        "chalicelib/botocore_engine.py",
-        "(exceptions.ConnectionError, exceptions.HTTPClientError)",
-        "(exceptions.HTTPClientError,)",
-        "tests/contract/test_botocore_engine.py -k resend_that_cannot_connect",
+        "chalicelib/connections.py",
+        "except (OSError, HttpParserError) as error:",
+        "except (TimeoutError, HttpParserError) as error:",
+        "tests/unit/test_connections.py -k no_whole_answer",
+    ),
+    Mutant(
+        "half-an-answer-taken-for-all",
+        "chalicelib/connections.py",
+        '            raise ConnectionError("closed")\n',
+        "            break\n",
+        "tests/unit/test_connections.py -k no_whole_answer",
+    ),
+    Mutant(
+        "closed-connection-used-again",
+        "chalicelib/connections.py",
+        "            if not is_readable(connection):\n",
+        "            if True:\n",
+        "tests/unit/test_connections.py -k closed_meanwhile",
+    ),
+    Mutant(
+        "any-server-believed",
+        "chalicelib/connections.py",
+        "return ssl.create_default_context()",
+        "return ssl._create_unverified_context()",
+        "tests/unit/test_connections.py -k nobody_is_believed",
+    ),
+    Mutant(
+        "signed-with-yesterdays-key",
+        "chalicelib/signing.py",
+        "if (known_scope, known_secret) == (scope, secret):",
+        "if known_secret == secret:",
+        "tests/unit/test_signing.py -k remembered",
+    ),
+    Mutant(
+        "conflict-taken-for-a-defect",
+        "chalicelib/http_engine.py",
+        '_IN_CONFLICT = {"TransactionConflictException", ',
+        "_IN_CONFLICT = {",
+        "tests/contract/test_http_engine.py -k conflict",
+    ),
+    Mutant(
+        "another-token-at-each-try",
+        "chalicelib/http_engine.py",
+        '                reply = self._send(f"{API}.{operation}", body)\n',
+        "                again = {**request, 'ClientRequestToken': secrets.token_hex(16)}\n"
+        '                reply = self._send(f"{API}.{operation}", json.dumps(again).encode())\n',
+        "tests/contract/test_http_engine.py -k is_the_same_one",
+    ),
+    Mutant(
+        "hoped-for-tail-remembered",
+        "chalicelib/primary.py",
+        "                case Verdict.UNKNOWN:\n                    unknown = True\n",
+        "                case Verdict.UNKNOWN:\n                    unknown = True\n"
+        "                    self._tails.put(save.user, end_of(entries))\n",
+        f"{PRIMARY} -k moves_no_tail",
+    ),
+    Mutant(
+        "tail-remembered-without-its-count",
+        "chalicelib/primary.py",
+        "    return Tail(entries[-1].cursor, entries[-1].count)\n",
+        "    return Tail(entries[-1].cursor, entries[-1].cursor)\n",
+        f"{PRIMARY} -k deletion_moves_it",
+    ),
+    Mutant(
+        "tail-remembered-for-everyone",
+        "chalicelib/tails.py",
+        "self._seen.get(user, (None, 0.0))",
+        "next(iter(self._seen.values()), (None, 0.0))",
+        "tests/contract/test_primary.py -k share_it",
     ),
     # Delete
     Mutant(
@@ -117,35 +183,35 @@ MUTANTS = [
     ),
     Mutant(
         "stub-without-its-idem",
-        "chalicelib/tables.py",
+        "chalicelib/items.py",
         "ENTRY_PAYLOAD = tuple(",
         'ENTRY_PAYLOAD = ("idem",) + tuple(',
         DELETION,
     ),
     Mutant(
         "index-attribute-lost-with-a-stub",
-        "chalicelib/tables.py",
+        "chalicelib/items.py",
         "ENTRY_PAYLOAD = tuple(",
         'ENTRY_PAYLOAD = ("registered_at",) + tuple(',
         DELETION,
     ),
     Mutant(
         "prompt-left-in-a-stub",
-        "chalicelib/tables.py",
+        "chalicelib/items.py",
         "for field in fields(Payload))",
         'for field in fields(Payload) if field.name != "prompt")',
         DELETION,
     ),
     Mutant(
         "optional-fields-left-in-a-stub",
-        "chalicelib/tables.py",
+        "chalicelib/items.py",
         "for field in fields(Payload))",
         'for field in fields(Payload) if "m" in field.name)',
         DELETION,
     ),
     Mutant(
         "version-left-in-a-stub",
-        "chalicelib/tables.py",
+        "chalicelib/items.py",
         'ROW_PAYLOAD = ("image", "version")',
         'ROW_PAYLOAD = ("image",)',
         DELETION,
@@ -168,7 +234,7 @@ MUTANTS = [
         "            hook and hook('transact_write_items', {})\n"
         "            for i in range(0, len(puts), 25):\n"
         "                chunk = {self._log._table: puts[i : i + 25]}\n"
-        "                engine.client.batch_write_item(RequestItems=chunk)\n",
+        "                engine._call('BatchWriteItem', {'RequestItems': chunk})\n",
         f"{SYNC} -k brings_back",
     ),
     Mutant(
@@ -625,9 +691,9 @@ MUTANTS = [
     # Isolation
     Mutant(
         "markers-shared-by-users",
-        "chalicelib/tables.py",
-        "        user_id=marker.user,\n",
-        '        user_id="everyone",\n',
+        "chalicelib/items.py",
+        '"user_id": marker.user}',
+        '"user_id": "everyone"}',
         "tests/isolation/test_isolation.py -k idempotency_key_is_as_good",
     ),
     Mutant(

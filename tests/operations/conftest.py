@@ -3,11 +3,13 @@
 What is concurrent, or lives on the engine's own figures, runs on DynamoDB Local (`real_engine`).
 """
 
+import os
+
 import pytest
 
 from chalicelib.bootstrap import build
-from chalicelib.botocore_engine import BotocoreDynamo
 from chalicelib.config import TableNames
+from chalicelib.http_engine import HttpDynamo
 from tests.simulation.engine import MemoryDynamo
 from tests.simulation.stage import TABLES
 from tests.support import Store
@@ -20,5 +22,5 @@ def store(request: pytest.FixtureRequest) -> Store:
         dynamo = MemoryDynamo(TABLES)
         return Store(build(dynamo, TABLES), dynamo, TABLES)
     tables: TableNames = request.getfixturevalue("tables")
-    local = BotocoreDynamo.from_environment()
+    local = HttpDynamo.from_environment(os.environ)
     return Store(build(local, tables), local, tables)

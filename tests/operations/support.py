@@ -14,11 +14,11 @@ from chalicelib.dead_letters import DeadLetters
 from chalicelib.dynamo import Item
 from chalicelib.entries import Cursor, UserId
 from chalicelib.errors import ImageStorageError, Unavailable
+from chalicelib.items import row_to_item
 from chalicelib.log import Log
 from chalicelib.operations import OPERATIONS
 from chalicelib.projection import to_row
 from chalicelib.services import Services
-from chalicelib.tables import row_to_item
 from chalicelib.timing import Clock, Deadline
 from tests import emf
 from tests.grants import check_granted

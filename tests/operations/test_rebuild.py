@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.bootstrap import build
 from chalicelib.dynamo import UnknownOutcome
 from chalicelib.entries import Cursor
 from chalicelib.errors import ResyncRequired, Unavailable
@@ -111,7 +112,7 @@ def test_rebuild_of_older_rows(store: Store) -> None:
 def test_rebuild_after_the_primary_was_restored(store: Store) -> None:
     """What lies beyond the primary's tail goes, and clients that had seen it must start over."""
     fill_synced(store, 10)
-    restore_primary(store, 6)
+    store = restored(store, 6)
     assert rebuild(store) == {
         "done": True,
         "user": ALICE,
@@ -131,7 +132,7 @@ def test_rebuild_after_the_primary_was_restored(store: Store) -> None:
 def test_rebuild_cuts_back_from_the_top(store: Store) -> None:
     """So that a reader in between sees a shorter partition, never one with a hole."""
     fill_synced(store, 8)
-    restore_primary(store, 5)
+    store = restored(store, 5)
     rig = Rig.on(store)
     seen: list[list[int]] = []
 
@@ -147,7 +148,7 @@ def test_rebuild_cuts_back_from_the_top(store: Store) -> None:
 def test_rebuild_while_new_entries_come_after_a_restore(store: Store) -> None:
     """What was saved anew at a cursor that is to be removed stays: there is no hole below it."""
     fill_synced(store, 6)
-    restore_primary(store, 4)
+    store = restored(store, 4)
     rig = Rig.on(store)
 
     def saved_meanwhile(operation: str, _request: Any) -> None:
@@ -163,12 +164,13 @@ def test_rebuild_while_new_entries_come_after_a_restore(store: Store) -> None:
     assert "prompt 99" in str(stored(store, ALICE)[4])
 
 
-def restore_primary(store: Store, tail: int) -> None:
-    """The primary as it was when its tail was there."""
+def restored(store: Store, tail: int) -> Store:
+    """The primary as it was when its tail was there, and functions that begin anew."""
     for item in everything(store.primary_log, ALICE)[tail:]:
         key = {"user_id": item["user_id"], "cursor": item["cursor"]}
         gone = {"Delete": {"TableName": store.tables.primary, "Key": key}}
         store.dynamo.transact_write_items(TransactItems=[gone])
+    return Store(build(store.dynamo, store.tables), store.dynamo, store.tables)
 
 
 @pytest.mark.parametrize("has_hole", [False, True])

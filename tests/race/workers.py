@@ -4,17 +4,17 @@ import os
 import time
 
 from chalicelib.bootstrap import build
-from chalicelib.botocore_engine import BotocoreDynamo
 from chalicelib.config import table_names
 from chalicelib.entries import START, Cursor, UserId
 from chalicelib.errors import Contended, HoleFound
+from chalicelib.http_engine import HttpDynamo
 from chalicelib.services import Services
 from chalicelib.sync import Synced
 from tests.support import picture
 
 
 def services() -> Services:
-    return build(BotocoreDynamo.from_environment(), table_names(os.environ))
+    return build(HttpDynamo.from_environment(os.environ), table_names(os.environ))
 
 
 def append(user: UserId, many: int) -> list[int]:

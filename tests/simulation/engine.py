@@ -24,7 +24,7 @@ from chalicelib.dynamo import (
     Refused,
     UnknownOutcome,
 )
-from chalicelib.tables import USERS_INDEX
+from chalicelib.users import USERS_INDEX
 from tests.simulation.expressions import (
     Condition,
     Invalid,

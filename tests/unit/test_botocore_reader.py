@@ -14,6 +14,7 @@ from chalicelib.config import TableNames
 from chalicelib.dynamo import Dynamo
 from chalicelib.entries import UserId
 from chalicelib.errors import Unavailable
+from chalicelib.signing import Credentials
 from chalicelib.timing import Clock
 
 ARN = "arn:aws:iam::123456789012:role/reader"
@@ -34,7 +35,8 @@ class Sts:
             raise exceptions.EndpointConnectionError(endpoint_url="https://sts.example")
         (tag,) = request["Tags"]
         end = datetime.fromtimestamp(self.now + request["DurationSeconds"], UTC)
-        return {"Credentials": {"AccessKeyId": tag["Value"], "Expiration": end}}
+        secrets = {"SecretAccessKey": "secret", "SessionToken": "token"}
+        return {"Credentials": {"AccessKeyId": tag["Value"], "Expiration": end, **secrets}}
 
 
 def whose(dynamo: Dynamo) -> str:
@@ -58,8 +60,8 @@ def sts() -> Sts:
 
 @pytest.fixture
 def role(sts: Sts) -> ReaderRole:
-    def connect(credentials: Mapping[str, Any]) -> Dynamo:
-        return cast(Dynamo, Connection(credentials["AccessKeyId"]))
+    def connect(credentials: Credentials) -> Dynamo:
+        return cast(Dynamo, Connection(credentials.access_key))
 
     return ReaderRole(sts, ARN, connect, lambda: sts.now)
 

@@ -2,12 +2,14 @@
 
 import pytest
 
-from chalicelib.entries import Cursor, Row, is_consecutive, leading_run
-from chalicelib.partition import Rows, is_ascending_run, is_descending_run
+from chalicelib.entries import Cursor, Row, UserId, is_consecutive, leading_run
+from chalicelib.items import row_to_item
+from chalicelib.log import Slice
+from chalicelib.partition import is_ascending_run, is_descending_run
 
 
-def rows(*cursors: int, cut: bool = False) -> Rows:
-    return Rows(tuple(Row(Cursor(cursor), 0) for cursor in cursors), cut)
+def rows(*cursors: int, cut: bool = False) -> Slice:
+    return Slice(tuple(row_to_item(UserId("u"), Row(Cursor(c), 0)) for c in cursors), cut)
 
 
 def cursors(*numbers: int) -> list[Cursor]:
@@ -31,7 +33,7 @@ def cursors(*numbers: int) -> list[Cursor]:
         (rows(1, 2), None, False),
     ],
 )
-def test_descending(read: Rows, before: int | None, *, fits: bool) -> None:
+def test_descending(read: Slice, before: int | None, *, fits: bool) -> None:
     """A page begins directly below `before`, has no gap, and ends at 1 unless it was cut short."""
     assert is_descending_run(read, None if before is None else Cursor(before)) is fits
 
@@ -49,7 +51,7 @@ def test_descending(read: Rows, before: int | None, *, fits: bool) -> None:
         (rows(2, 1), 1, False),
     ],
 )
-def test_ascending(read: Rows, after: int, *, fits: bool) -> None:
+def test_ascending(read: Slice, after: int, *, fits: bool) -> None:
     """Changes begin directly above `after` and have no gap."""
     assert is_ascending_run(read, Cursor(after)) is fits
 

@@ -1,0 +1,187 @@
+"""Items to values and back: the only place that knows an attribute's name or type, apart from the
+keys and what a condition names. `chalicelib.tables` makes the tables by the same schemas.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal
+
+from chalicelib.dynamo import Item
+from chalicelib.entries import Cursor, Entry, Payload, Row, UserId
+from chalicelib.versions import CURRENT, upgraded
+
+Schema = Mapping[str, Literal["S", "N"]]
+"""Attributes, each with its type: text, or a whole number. The first two are a table's key."""
+
+ENTRY: Schema = {
+    "user_id": "S",
+    "cursor": "N",
+    "kind": "S",
+    "idem": "S",
+    "created_at": "S",
+    "count": "N",
+    "prompt": "S",
+    "image_url": "S",
+    "model": "S",
+    "seed": "S",
+    "steps": "N",
+    "deletes": "N",
+    "registered_at": "S",  # of entry 1 alone: what the index of users is made of
+}
+ROW: Schema = {
+    "user_id": "S",
+    "cursor": "N",
+    "kind": "S",
+    "count": "N",
+    "image": "S",
+    "deletes": "N",
+    "version": "N",  # of the form that `image` has; a stub has none
+}
+MARKER: Schema = {
+    "user_id": "S",
+    "key": "S",
+    "idem": "S",
+    "fingerprint": "S",
+    "first": "N",
+    "created_at": "S",
+    "expires_at": "N",
+}
+EXPIRES_AT = "expires_at"
+
+ENTRY_PAYLOAD = tuple(field.name for field in fields(Payload))
+ROW_PAYLOAD = ("image", "version")
+"""The attributes that a stub lacks, in the primary and in a partition."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """A request done under an Idempotency-Key: its content's hash, where it was saved, and when.
+
+    `expires_at` is Unix seconds; from then on the key may be used anew, whether or not DynamoDB
+    has deleted the item (TTL deletes late, up to days).
+    """
+
+    user: UserId
+    key: str
+    idem: str
+    fingerprint: str
+    first: Cursor
+    created_at: str
+    expires_at: int
+
+
+def item_of(schema: Schema, values: Mapping[str, Any]) -> Item:
+    """The values that are not None, as attribute JSON."""
+    return {name: {schema[name]: str(value)} for name, value in values.items() if value is not None}
+
+
+def text(item: Item, name: str) -> str | None:
+    attribute = item.get(name)
+    return None if attribute is None else attribute["S"]
+
+
+def number(item: Item, name: str) -> int | None:
+    attribute = item.get(name)
+    return None if attribute is None else int(attribute["N"])
+
+
+def entry_to_item(user: UserId, entry: Entry) -> Item:
+    payload = {} if entry.payload is None else asdict(entry.payload)
+    return item_of(
+        ENTRY,
+        {
+            "user_id": user,
+            "cursor": entry.cursor,
+            "kind": entry.kind,
+            "idem": entry.idem,
+            "created_at": entry.created_at,
+            "count": entry.count,
+            "deletes": entry.deletes,
+            "registered_at": entry.created_at if entry.cursor == 1 else None,
+            **payload,
+        },
+    )
+
+
+def entry_from_item(item: Item) -> Entry:
+    return Entry(
+        cursor=cursor_of(item),
+        idem=item["idem"]["S"],
+        created_at=item["created_at"]["S"],
+        count=count_of(item),
+        payload=_payload(item) if item["kind"]["S"] == "image" else None,
+        deletes=Cursor(int(item["deletes"]["N"])) if "deletes" in item else None,
+    )
+
+
+def row_to_item(user: UserId, row: Row) -> Item:
+    return item_of(
+        ROW,
+        {
+            "user_id": user,
+            "cursor": row.cursor,
+            "kind": row.kind,
+            "count": row.count,
+            "image": row.image,
+            "deletes": row.deletes,
+            "version": None if row.kind == "erased" else CURRENT,
+        },
+    )
+
+
+def row_from_item(item: Item) -> Row:
+    """The row in today's form, whatever form it is stored in."""
+    return Row(
+        cursor=cursor_of(item),
+        count=count_of(item),
+        image=image_of(item),
+        deletes=Cursor(int(item["deletes"]["N"])) if "deletes" in item else None,
+        outdated=version_of(item) < CURRENT,
+    )
+
+
+def image_of(item: Item) -> str | None:
+    """A row's image in today's form, if it is an image. A page asks this some fifty times."""
+    if item["kind"]["S"] != "image":
+        return None
+    version, image = version_of(item), item["image"]["S"]
+    return image if version == CURRENT else upgraded(image, version)
+
+
+def version_of(item: Item) -> int:
+    return int(item["version"]["N"]) if "version" in item else CURRENT
+
+
+def cursor_of(item: Item) -> Cursor:
+    return Cursor(int(item["cursor"]["N"]))
+
+
+def count_of(item: Item) -> int:
+    return int(item["count"]["N"])
+
+
+def marker_to_item(marker: Marker) -> Item:
+    values = {**asdict(marker), "user_id": marker.user}
+    return item_of(MARKER, {name: values[name] for name in MARKER})
+
+
+def marker_from_item(item: Item) -> Marker:
+    return Marker(
+        user=UserId(item["user_id"]["S"]),
+        key=item["key"]["S"],
+        idem=item["idem"]["S"],
+        fingerprint=item["fingerprint"]["S"],
+        first=Cursor(int(item["first"]["N"])),
+        created_at=item["created_at"]["S"],
+        expires_at=int(item[EXPIRES_AT]["N"]),
+    )
+
+
+def _payload(item: Item) -> Payload:
+    return Payload(
+        prompt=item["prompt"]["S"],
+        image_url=item["image_url"]["S"],
+        model=text(item, "model"),
+        seed=text(item, "seed"),
+        steps=number(item, "steps"),
+    )

@@ -1,0 +1,42 @@
+"""Where logs ended when this process last looked: what saves a warm function the look."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chalicelib.entries import Cursor, UserId
+
+SECONDS = 60.0
+"""For which a tail is remembered. A log only grows, so an old tail is safe: the save finds its
+place taken, and looks. But were a table put back to an earlier state beneath a running function, a
+tail beyond the log's end would leave a hole; so soon none is deleted, restored and in use again."""
+
+MOST = 1000
+"""Users whose tails are remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """The highest cursor of a log, and the number of live images at it."""
+
+    cursor: Cursor
+    count: int
+
+
+class Tails:
+    """`monotonic` is in seconds. Threads may share it: at worst one's tail is forgotten."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._seen: OrderedDict[UserId, tuple[Tail, float]] = OrderedDict()
+
+    def get(self, user: UserId) -> Tail | None:
+        tail, until = self._seen.get(user, (None, 0.0))
+        return tail if self._monotonic() < until else None
+
+    def put(self, user: UserId, tail: Tail) -> None:
+        """What was seen, or committed, just now: never what is only hoped for."""
+        self._seen.pop(user, None)
+        self._seen[user] = (tail, self._monotonic() + SECONDS)
+        while len(self._seen) > MOST:
+            self._seen.popitem(last=False)
