@@ -19,7 +19,7 @@ from chalicelib.projection import to_row
 
 ROOT = Path(__file__).resolve().parent.parent
 USER = UserId("u" * 43)
-ROUNDS = 11
+ROUNDS = 15
 """Rounds of each contender, in turns; the median is told."""
 
 PROMPT = "a photograph of a red fox in deep snow, golden hour, 85mm, shallow depth of field, {}"
