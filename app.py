@@ -1,6 +1,6 @@
 """Image Storage, composed and declared: routes, authorizer, stream trigger, schedule, operations.
 
-Each is a line.
+Each is a line, with a second where it loads what reads have no need of: all functions begin here.
 """
 
 import functools
@@ -19,34 +19,33 @@ from chalice.app import (
     Response,
 )
 
-from chalicelib import doorbell
-from chalicelib.api import handlers, public
+from chalicelib.api import public, reads
 from chalicelib.api.access_log import logged
 from chalicelib.api.answer import Answer
 from chalicelib.api.authorizer import decide
+from chalicelib.api.call import Call
 from chalicelib.api.endpoint import Path, across_origins, in_problem_details, respond
-from chalicelib.api.handlers import Call
-from chalicelib.bootstrap import build
+from chalicelib.bootstrap import build, no_dead_letters
 from chalicelib.config import (
     cors_origins,
     dead_letter_queue,
+    issuer,
     metrics_namespace,
     oidc,
     reader_role,
     table_names,
 )
-from chalicelib.dead_letters import DeadLetters, NoDeadLetters
 from chalicelib.dynamo import CALL_SECONDS, Dynamo
 from chalicelib.entries import UserId
 from chalicelib.http_engine import HttpDynamo
 from chalicelib.metrics import Metrics
 from chalicelib.operations import OPERATIONS
-from chalicelib.operations.sweep import next_sweep
 from chalicelib.services import Services
 from chalicelib.timing import Deadline
 
 if TYPE_CHECKING:
     from chalicelib.auth import Authenticator
+    from chalicelib.dead_letters import DeadLetters
 
 AUTHORIZER_TTL = 60
 """Seconds for which API Gateway may keep an authorizer's answer for a token."""
@@ -72,8 +71,8 @@ def services() -> Services:
         table_names(os.environ),
         emit=emit,
         namespace=metrics_namespace(os.environ),
-        issuer=oidc(os.environ).issuer,
-        dead_letters=dead_letters(),
+        issuer=issuer(os.environ),
+        dead_letters=dead_letters,
         dynamo_for=dynamo_for(),
     )
 
@@ -93,10 +92,10 @@ def metrics() -> Metrics:
     return Metrics(emit, time.time, metrics_namespace(os.environ))
 
 
-def dead_letters() -> DeadLetters:
+def dead_letters() -> "DeadLetters":
     queue = dead_letter_queue(os.environ)
     if queue is None:
-        return NoDeadLetters()
+        return no_dead_letters()
     from chalicelib.botocore_letters import SqsDeadLetters
 
     return SqsDeadLetters.from_environment(queue)
@@ -143,37 +142,45 @@ def authorize(request: AuthRequest) -> AuthResponse:
 
 @route("/api/images", methods=["POST"], authorizer=authorize)
 def save_image() -> Response:
-    return answer(handlers.save_image)
+    from chalicelib.api import writes
+
+    return answer(writes.save_image)
 
 
 @route("/api/images", methods=["GET"], authorizer=authorize)
 def list_images() -> Response:
-    return answer(handlers.list_images)
+    return answer(reads.list_images)
 
 
 @route("/api/images/batch", methods=["POST"], authorizer=authorize)
 def save_images() -> Response:
-    return answer(handlers.save_images)
+    from chalicelib.api import writes
+
+    return answer(writes.save_images)
 
 
 @route("/api/images/changes", methods=["GET"], authorizer=authorize)
 def list_changes() -> Response:
-    return answer(handlers.list_changes)
+    return answer(reads.list_changes)
 
 
 @route("/api/images/sync", methods=["POST"], authorizer=authorize)
 def sync_images() -> Response:
-    return answer(handlers.sync_images)
+    from chalicelib.api import writes
+
+    return answer(writes.sync_images)
 
 
 @route("/api/images/{cursor}", methods=["GET"], authorizer=authorize)
 def show_image(cursor: str) -> Response:
-    return answer(handlers.show_image, cursor=cursor)
+    return answer(reads.show_image, cursor=cursor)
 
 
 @route("/api/images/{cursor}", methods=["DELETE"], authorizer=authorize)
 def delete_image(cursor: str) -> Response:
-    return answer(handlers.delete_image, cursor=cursor)
+    from chalicelib.api import writes
+
+    return answer(writes.delete_image, cursor=cursor)
 
 
 @route("/api/health", methods=["GET"])
@@ -208,13 +215,16 @@ def read_api(event: Any, context: Any) -> Any:
 
 @app.on_dynamodb_record(STREAM_ARN, batch_size=100, starting_position="TRIM_HORIZON")
 def on_images(event: DynamoDBEvent) -> dict[str, Any]:
-    wired = services()
-    deadline = deadline_of(event.context)
+    from chalicelib import doorbell
+
+    wired, deadline = services(), deadline_of(event.context)
     return doorbell.ring(event.to_dict(), wired.syncer, wired.metrics, deadline)
 
 
 @app.schedule(Rate(5, unit=Rate.MINUTES))
 def scheduled_sweep(event: CloudWatchEvent) -> dict[str, Any]:
+    from chalicelib.operations.sweep import next_sweep
+
     return next_sweep(services(), deadline_of(event.context))
 
 

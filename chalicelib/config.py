@@ -4,15 +4,16 @@ A missing or wrong variable is a ConfigError that names it. AWS's own variables 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib.errors import ConfigError
 from chalicelib.metrics import NAMESPACE
-from chalicelib.oidc import Oidc, SignIn
+
+if TYPE_CHECKING:
+    from chalicelib.oidc import Oidc, SignIn
 
 
-@dataclass(frozen=True, slots=True)
-class TableNames:
+class TableNames(NamedTuple):
     primary: str
     partition: str
     idempotency: str
@@ -46,7 +47,13 @@ def cors_origins(environ: Mapping[str, str]) -> frozenset[str]:
     return frozenset(filter(None, environ.get("CORS_ORIGINS", "").split(",")))
 
 
-def oidc(environ: Mapping[str, str]) -> Oidc:
+def issuer(environ: Mapping[str, str]) -> str:
+    return required(environ, "OIDC_ISSUER")
+
+
+def oidc(environ: Mapping[str, str]) -> "Oidc":
+    from chalicelib.oidc import Oidc
+
     return Oidc(
         issuer=required(environ, "OIDC_ISSUER"),
         audience=required(environ, "OIDC_AUDIENCE"),
@@ -55,8 +62,10 @@ def oidc(environ: Mapping[str, str]) -> Oidc:
     )
 
 
-def sign_in(environ: Mapping[str, str]) -> SignIn | None:
+def sign_in(environ: Mapping[str, str]) -> "SignIn | None":
     """For the gallery; None for a stage that names no client of its issuer for it."""
+    from chalicelib.oidc import SignIn
+
     client = environ.get("OIDC_CLIENT_ID")
     if not client:
         return None

@@ -6,8 +6,7 @@ says in the errors below, so that nothing above this seam knows which library ca
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from chalicelib.errors import Unavailable
 
@@ -38,8 +37,7 @@ class Dynamo(Protocol):
     def transact_write_items(self, **request: Any) -> Mapping[str, Any]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(NamedTuple):
     """Why one write of a refused call was not done.
 
     `code` is one of the codes of a CancellationReason: ``ConditionalCheckFailed``,

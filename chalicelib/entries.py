@@ -13,7 +13,7 @@ import itertools
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NewType
+from typing import Literal, NamedTuple, NewType
 
 from chalicelib.versions import html_safe
 
@@ -30,8 +30,7 @@ MAX_CURSOR = Cursor(2**53 - 1)
 """The largest integer that JavaScript's numbers hold exactly (ECMA-262, MAX_SAFE_INTEGER)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Payload:
+class Payload(NamedTuple):
     """What a user saves; text is kept verbatim.
 
     `seed` is the decimal text of an integer 0 … 2^64-1 (JavaScript cannot hold it as a number).
@@ -44,8 +43,7 @@ class Payload:
     steps: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(NamedTuple):
     """A saved image, as the API shows it."""
 
     cursor: Cursor

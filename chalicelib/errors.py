@@ -1,8 +1,7 @@
 """What can go wrong, in the domain's own words. `chalicelib.api.problems` says it in HTTP."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 
 class ImageStorageError(Exception):
@@ -13,8 +12,7 @@ class ConfigError(ImageStorageError):
     """The deployment's settings are wrong; the message names the variable and what it must be."""
 
 
-@dataclass(frozen=True, slots=True)
-class FieldError:
+class FieldError(NamedTuple):
     """One wrong value: where it is, and what to do about it.
 
     `where` is a JSON pointer into the body (RFC 6901, as a URI fragment), or a parameter's or

@@ -7,8 +7,7 @@ botocore would do the same, and more for each call than all the rest of a reques
 import random
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 
@@ -23,6 +22,7 @@ from chalicelib.credentials import credentials_of, endpoint_of, region_of
 from chalicelib.dynamo import CALL_SECONDS, CallFailed, Reason, Refused, UnknownOutcome
 from chalicelib.signing import Credentials, Signer
 from chalicelib.timing import Backoff, Clock
+from chalicelib.trust import trust_of
 
 API = "DynamoDB_20120810"
 
@@ -75,7 +75,8 @@ class HttpDynamo:
     def from_environment(cls, environ: Mapping[str, str]) -> "HttpDynamo":
         """Where AWS's standard environment variables point to; threads may share it."""
         region = region_of(environ)
-        connections = Connections(endpoint_of(environ, region))
+        url = endpoint_of(environ, region)
+        connections = Connections(url, trust_of(environ, url))
         signer = Signer(connections.host, region)
         return cls(connections.post, signer, credentials_of(environ))
 
@@ -140,8 +141,7 @@ class HttpDynamo:
         return self.post(self._signer.headers(self._credentials(), target, body, moment), body)
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """An answer that is not 200: its status, DynamoDB's code for it, and its members."""
 
     status: int

@@ -7,7 +7,7 @@ It holds no payload: the same answer is rendered again from the repeated request
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.dynamo import Item
@@ -33,7 +33,7 @@ class IdempotentRequest:
 
 def idempotent_request(key: str, route: str, payloads: Sequence[Payload]) -> IdempotentRequest:
     """The key bound to what it stands for: the route and its content, not the body's spelling."""
-    content = json.dumps([route, [astuple(payload) for payload in payloads]])
+    content = json.dumps([route, [list(payload) for payload in payloads]])
     return IdempotentRequest(key, hashlib.sha256(content.encode()).hexdigest())
 
 

@@ -3,7 +3,7 @@ keys and what a condition names. `chalicelib.tables` makes the tables by the sam
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from chalicelib.dynamo import Item
@@ -48,7 +48,10 @@ MARKER: Schema = {
 }
 EXPIRES_AT = "expires_at"
 
-ENTRY_PAYLOAD = tuple(field.name for field in fields(Payload))
+PAGE = ("cursor", "count", "image", "version")
+"""The attributes of a row that a page is made of; `image` is an image's alone."""
+
+ENTRY_PAYLOAD = Payload._fields
 ROW_PAYLOAD = ("image", "version")
 """The attributes that a stub lacks, in the primary and in a partition."""
 
@@ -86,7 +89,7 @@ def number(item: Item, name: str) -> int | None:
 
 
 def entry_to_item(user: UserId, entry: Entry) -> Item:
-    payload = {} if entry.payload is None else asdict(entry.payload)
+    payload = {} if entry.payload is None else entry.payload._asdict()
     return item_of(
         ENTRY,
         {
@@ -142,7 +145,7 @@ def row_from_item(item: Item) -> Row:
 
 def image_of(item: Item) -> str | None:
     """A row's image in today's form, if it is an image. A page asks this some fifty times."""
-    if item["kind"]["S"] != "image":
+    if "image" not in item:
         return None
     version, image = version_of(item), item["image"]["S"]
     return image if version == CURRENT else upgraded(image, version)

@@ -4,8 +4,7 @@ Nothing here decides anything; it only says the calls that both tables need, in 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from chalicelib.dynamo import Dynamo, Item
 from chalicelib.entries import Cursor, Kind, UserId
@@ -29,8 +28,7 @@ IS_OUTDATED = "#version < :current"
 """The condition under which a row may be rewritten in today's form; a stub has no version."""
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
+class Slice(NamedTuple):
     """Items in the order asked for. `cut` says that the query was ended by a limit."""
 
     items: tuple[Item, ...]
@@ -57,10 +55,19 @@ class Log:
         beyond = ("#cursor > :cursor", cursor)
         return self._query(user, beyond, ScanIndexForward=True, Limit=limit)
 
-    def before(self, user: UserId, cursor: Cursor | None, limit: int) -> Slice:
-        """Up to `limit` entries below the cursor (None: from the tail), descending."""
+    def before(
+        self, user: UserId, cursor: Cursor | None, limit: int, attributes: Sequence[str] = ()
+    ) -> Slice:
+        """Up to `limit` entries below the cursor (None: from the tail), descending.
+
+        `attributes` are those wanted, all if none is named. What is not read costs the same units.
+        """
         below = None if cursor is None else ("#cursor < :cursor", cursor)
-        return self._query(user, below, ScanIndexForward=False, Limit=limit)
+        wanted: dict[str, Any] = {}
+        if attributes:
+            names = {f"#{name}": name for name in attributes}
+            wanted = {"ProjectionExpression": ", ".join(names), "ExpressionAttributeNames": names}
+        return self._query(user, below, ScanIndexForward=False, Limit=limit, **wanted)
 
     def put_new(self, items: Sequence[Item], others: Sequence[Write] = ()) -> None:
         """Puts all the items if nothing stands at any of them, with the other writes, or nothing.
@@ -155,7 +162,8 @@ class Log:
             expression, cursor = bound
             condition += " AND " + expression
             values[":cursor"] = {"N": str(cursor)}
-            request["ExpressionAttributeNames"] = {"#cursor": "cursor"}
+            names = request.get("ExpressionAttributeNames", {})
+            request["ExpressionAttributeNames"] = {**names, "#cursor": "cursor"}
         answer = self._dynamo.query(
             TableName=self._table,
             KeyConditionExpression=condition,

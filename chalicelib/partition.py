@@ -8,6 +8,7 @@ exactly the consecutive run that they asked for, since a transaction may be seen
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from chalicelib.dynamo import Dynamo, Item, Refused, UnknownOutcome
 from chalicelib.entries import START, Cursor, Row, UserId, is_consecutive
@@ -19,6 +20,7 @@ from chalicelib.errors import (
     Unavailable,
 )
 from chalicelib.items import (
+    PAGE,
     ROW_PAYLOAD,
     count_of,
     cursor_of,
@@ -52,8 +54,7 @@ class Page:
     count: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
+class Changes(NamedTuple):
     """Images and deletions in commit order, stubs left out; `cursor` is where to go on from."""
 
     rows: tuple[Row, ...]
@@ -133,7 +134,7 @@ class Partition:
 
     def _read_down(self, before: Cursor | None, limit: int, deadline: Deadline) -> Slice:
         for _ in self._backoff.attempts(deadline):
-            read = self._log.before(self._user, before, limit)
+            read = self._log.before(self._user, before, limit, PAGE)
             if is_descending_run(read, before):
                 return read
             if before is not None and before - 1 > self.tail():

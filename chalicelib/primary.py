@@ -117,7 +117,7 @@ class Primary:
             entries = numbered(save, tail)
             match self._put(save, entries):
                 case Verdict.COMMITTED:
-                    self._tails.put(save.user, end_of(entries))
+                    self._tails.remember(save.user, end_of(entries))
                     return images(entries)
                 case Verdict.TAKEN:
                     tail, unknown = None, False
@@ -181,7 +181,7 @@ class Primary:
                 (deletion,) = deletions_of([cursor], tail, idem, created_at)
                 stub = self._log.strip_image(user, cursor, ENTRY_PAYLOAD)
                 self._log.put_new([entry_to_item(user, deletion)], [stub])
-                self._tails.put(user, end_of([deletion]))
+                self._tails.remember(user, end_of([deletion]))
                 return
         raise Unavailable("delete")
 

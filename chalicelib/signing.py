@@ -5,19 +5,22 @@ Source: IAM user guide, "Create a signed AWS API request". A test holds it again
 
 import hmac
 import time
-from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import NamedTuple
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(NamedTuple):
     """An access key; `token` belongs to one that ends, such as a role's."""
 
     access_key: str
-    secret_key: str = field(repr=False)
-    token: str | None = field(default=None, repr=False)
+    secret_key: str
+    token: str | None = None
+
+    def __repr__(self) -> str:
+        """Without what is secret, wherever it is printed."""
+        return f"Credentials({self.access_key!r})"
 
 
 class Signer:

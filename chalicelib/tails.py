@@ -34,7 +34,7 @@ class Tails:
         tail, until = self._seen.get(user, (None, 0.0))
         return tail if self._monotonic() < until else None
 
-    def put(self, user: UserId, tail: Tail) -> None:
+    def remember(self, user: UserId, tail: Tail) -> None:
         """What was seen, or committed, just now: never what is only hoped for."""
         self._seen.pop(user, None)
         self._seen[user] = (tail, self._monotonic() + SECONDS)

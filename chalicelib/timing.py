@@ -3,12 +3,11 @@
 import random
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
+class Clock(NamedTuple):
     """Where time comes from. `now` is Unix time; `monotonic` and `sleep` are in seconds."""
 
     now: Callable[[], float] = time.time
@@ -30,8 +29,7 @@ def unix_time(timestamp: str) -> float:
     return datetime.fromisoformat(timestamp).timestamp()
 
 
-@dataclass(frozen=True, slots=True)
-class Deadline:
+class Deadline(NamedTuple):
     """A moment after which nothing is tried again, and no further step begun.
 
     `sooner` is another end that counts too, such as a budget that is spent.
@@ -51,8 +49,7 @@ class Deadline:
         return is_sooner or self.monotonic() >= self.at
 
 
-@dataclass(frozen=True, slots=True)
-class Backoff:
+class Backoff(NamedTuple):
     """Tries with a random pause between them, growing by powers of two up to `cap` seconds.
 
     "Full jitter": each pause is uniform between 0 and the bound, which is what lets many that
@@ -64,7 +61,7 @@ class Backoff:
     base: float
     cap: float
     sleep: Callable[[float], None]
-    uniform: Callable[[float, float], float] = field(default=random.uniform)
+    uniform: Callable[[float, float], float] = random.uniform
 
     def attempts(self, deadline: Deadline) -> Iterator[int]:
         """Yields 0, 1, 2 … up to `tries`, pausing in between; ends early at the deadline."""

@@ -14,12 +14,12 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 SERVICES = {
-    "dynamodb": "dynamodb",
     "dynamodbstreams": "streams.dynamodb",
     "sqs": "sqs",
     "sts": "sts",
 }
-"""What the functions make clients of: botocore's name, and the name in its list of endpoints."""
+"""What the functions make botocore's clients of: its name for a service, and that in its list of
+endpoints. DynamoDB itself is asked without it."""
 
 LAMBDA_ROOT = "/var/task"
 """Where Lambda unpacks the zip. Tracebacks name files below it."""
@@ -35,6 +35,8 @@ _LEFT_OUT = (
     "*/.*",  # what editors and desktops leave behind
     "*/__pycache__/*",  # of work on the code: different each time, and no use in a zip
     "*.pyi",  # for type checkers
+    "*.px[di]",  # what native libraries are made of
+    "*.pyx",
     "*/py.typed",
     "*.data/*",  # wheels' scripts
     "cffi/*",  # cryptography needs its compiled part alone, which stands beside it

@@ -13,7 +13,7 @@ import threading
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from chalicelib.api.answer import Answer, json_answer
@@ -104,7 +104,7 @@ class SignIn:
 
 def _unstored(body: str, status: int = 200) -> Answer:
     answer = json_answer(body, status)
-    return replace(answer, headers={**answer.headers, "Cache-Control": "no-store"})
+    return answer._replace(headers={**answer.headers, "Cache-Control": "no-store"})
 
 
 def _wrong(asked: Mapping[str, str], host: str) -> str:

@@ -12,7 +12,7 @@ from chalicelib.api import cors
 from chalicelib.api.access_log import named
 from chalicelib.api.answer import Answer
 from chalicelib.api.authorizer import EXPIRES_AT
-from chalicelib.api.handlers import Call
+from chalicelib.api.call import Call
 from chalicelib.api.problems import problem, problem_of
 from chalicelib.api.request import Request
 from chalicelib.dynamo import CALL_SECONDS

@@ -5,7 +5,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from chalicelib.api.answer import Answer
 from chalicelib.api.request import MAX_BODY
@@ -29,8 +29,7 @@ from chalicelib.errors import (
 CONTENT_TYPE = "application/problem+json"
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """A kind of problem: HTTP status, title, and a `detail` that says what to do next."""
 
     status: int

@@ -7,10 +7,8 @@ from collections.abc import Mapping
 from chalice.app import Request as ChaliceRequest
 from chalice.app import Response
 
-from chalicelib.api import gallery
 from chalicelib.api.answer import json_answer
 from chalicelib.api.endpoint import response_of
-from chalicelib.api.openapi import document
 from chalicelib.config import drawn_images, sign_in
 
 
@@ -25,15 +23,21 @@ def openapi() -> Response:
 
 def gallery_page(request: ChaliceRequest, environ: Mapping[str, str]) -> Response:
     """The gallery, whichever of its addresses was asked for: the page looks at that itself."""
+    from chalicelib.api import gallery
+
     path = request.context["path"]
     signing_in, drawn = sign_in(environ), drawn_images(environ)
     return response_of(gallery.html_page(path, request.path, signing_in, drawn))
 
 
 def gallery_asset(name: str) -> Response:
+    from chalicelib.api import gallery
+
     return response_of(gallery.asset(name))
 
 
 @functools.cache
 def _document() -> str:
+    from chalicelib.api.openapi import document
+
     return json.dumps(document())

@@ -3,8 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from chalicelib.entries import MAX_CURSOR, Cursor, UserId
 from chalicelib.errors import BodyTooLarge, FieldError, InvalidInput, UnsupportedMediaType
@@ -21,8 +20,7 @@ WHOLE_NUMBER = re.compile(r"0|[1-9][0-9]{0,15}")
 IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What came over HTTP. Header names are lower-case; `query` has every value of a name.
 
     `path` is the one that the client sees, with the stage's prefix.
@@ -49,8 +47,7 @@ def cursor_of(text: str, name: str, least: int = 1) -> Cursor:
     return Cursor(int(text))
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(NamedTuple):
     """The query parameters of one request, each at most once and none that is not known."""
 
     values: Mapping[str, str]

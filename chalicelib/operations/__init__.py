@@ -6,35 +6,38 @@ invoke it again with `resume` as the event, and the counts go on.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from chalicelib.operations.erase_user import erase_user
-from chalicelib.operations.export_user import export_user
-from chalicelib.operations.get_images_for_user import get_images_for_user
-from chalicelib.operations.migrate import migrate
-from chalicelib.operations.rebuild_partition import rebuild_partition
-from chalicelib.operations.redrive_dead_letters import redrive_dead_letters
-from chalicelib.operations.sweep import sweep
-from chalicelib.operations.sync_user import sync_user
-from chalicelib.operations.verify_all import verify_all
-from chalicelib.operations.verify_user import verify_user
-from chalicelib.services import Services
 from chalicelib.timing import Deadline
 
-Operation = Callable[[Services, Any, Deadline], dict[str, Any]]
+if TYPE_CHECKING:
+    from chalicelib.services import Services
 
-OPERATIONS: Mapping[str, Operation] = {
-    operation.__name__: operation
-    for operation in (
-        sync_user,
-        get_images_for_user,
-        rebuild_partition,
-        verify_user,
-        verify_all,
-        migrate,
-        sweep,
-        export_user,
-        erase_user,
-        redrive_dead_letters,
-    )
-}
+Operation = Callable[["Services", Any, Deadline], dict[str, Any]]
+
+NAMES = (
+    "sync_user",
+    "get_images_for_user",
+    "rebuild_partition",
+    "verify_user",
+    "verify_all",
+    "migrate",
+    "sweep",
+    "export_user",
+    "erase_user",
+    "redrive_dead_letters",
+)
+
+
+def operation(name: str) -> Operation:
+    """The function in the module of its name, which is loaded when it is first called."""
+
+    def run(services: "Services", event: Any, deadline: Deadline) -> dict[str, Any]:
+        function: Operation = getattr(import_module(f"{__name__}.{name}"), name)
+        return function(services, event, deadline)
+
+    return run
+
+
+OPERATIONS: Mapping[str, Operation] = {name: operation(name) for name in NAMES}

@@ -2,7 +2,6 @@
 
 import math
 from collections import Counter
-from dataclasses import replace
 from typing import Any
 
 from chalicelib.entries import START, Cursor, UserId
@@ -61,7 +60,7 @@ class Verification:
     def __init__(self, services: Services, user: UserId, counts: Counter[str]) -> None:
         self._primary = services.primary
         self._partition = services.open_partition(user)
-        self._backoff = replace(services.backoff, cap=0.5)
+        self._backoff = services.backoff._replace(cap=0.5)
         self._user = user
         self._counts = counts
         self.difference: dict[str, Any] | None = None
@@ -93,7 +92,7 @@ class Verification:
         That is a second or two, whatever the deadline: something half-seen must not be told.
         """
         what = difference(self._user, pair)
-        for _ in self._backoff.attempts(replace(deadline, at=math.inf, sooner=None)):
+        for _ in self._backoff.attempts(deadline._replace(at=math.inf, sooner=None)):
             if what is None:
                 break
             what = self._again(pair, deadline)

@@ -64,7 +64,7 @@ class Poisoned:
             self.store.tables,
             Clock(sleep=lambda _seconds: None),
             emit=lambda line: self.metrics.append(json.loads(line)),
-            dead_letters=self.queue,
+            dead_letters=lambda: self.queue,
         )
 
     def _fail(self, _operation: str, request: Mapping[str, Any]) -> None:

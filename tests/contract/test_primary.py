@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -77,7 +76,7 @@ def test_users_have_logs_of_their_own(store: Store) -> None:
 
 def test_everything_that_was_saved_is_read_back(store: Store) -> None:
     """Every field survives the table verbatim, the largest seed and odd characters included."""
-    odd = replace(picture(), prompt="\x00 a\u202eb 🦊\n", model="m", seed=str(2**64 - 1), steps=30)
+    odd = picture()._replace(prompt="\x00 a\u202eb 🦊\n", model="m", seed=str(2**64 - 1), steps=30)
     store.services.primary.append(ALICE, [odd], store.deadline)
     assert [entry.payload for entry in store.primary_entries(ALICE)] == [odd]
 

@@ -55,7 +55,7 @@ def test_a_long_backlog_comes_in_chunks(store: Store) -> None:
 
 def test_a_backlog_larger_than_a_transaction_may_be(store: Store) -> None:
     """Images that take more bytes than a transaction holds are synced in several."""
-    large = replace(picture(), prompt="\x01" * 10_000)  # 60,000 bytes once rendered
+    large = picture()._replace(prompt="\x01" * 10_000)  # 60,000 bytes once rendered
     for _ in range(4):
         store.services.primary.append(ALICE, [large] * 25, store.deadline)
     store.sync(ALICE)

@@ -171,7 +171,7 @@ def sync_by_letter(actor: Actor, person: Person) -> None:
         stub.add_response("delete_message", {})
         stub.add_response("receive_message", {})
         letters = SqsDeadLetters(sqs, streams, "https://sqs.example/letters")
-        services = build(app.dynamo(), actor.store.tables, dead_letters=letters)
+        services = build(app.dynamo(), actor.store.tables, dead_letters=lambda: letters)
         answer = OPERATIONS["redrive_dead_letters"](services, {}, actor.store.deadline)
     assert (answer["redriven"], answer["users"]) == (1, 1)
 

@@ -109,9 +109,9 @@ MUTANTS = [
     ),
     Mutant(
         "any-server-believed",
-        "chalicelib/connections.py",
-        "return ssl.create_default_context()",
-        "return ssl._create_unverified_context()",
+        "chalicelib/trust.py",
+        "    return ssl.create_default_context()\n",
+        "    return ssl._create_unverified_context()\n",
         "tests/unit/test_connections.py -k nobody_is_believed",
     ),
     Mutant(
@@ -141,7 +141,7 @@ MUTANTS = [
         "chalicelib/primary.py",
         "                case Verdict.UNKNOWN:\n                    unknown = True\n",
         "                case Verdict.UNKNOWN:\n                    unknown = True\n"
-        "                    self._tails.put(save.user, end_of(entries))\n",
+        "                    self._tails.remember(save.user, end_of(entries))\n",
         f"{PRIMARY} -k moves_no_tail",
     ),
     Mutant(
@@ -184,29 +184,29 @@ MUTANTS = [
     Mutant(
         "stub-without-its-idem",
         "chalicelib/items.py",
-        "ENTRY_PAYLOAD = tuple(",
-        'ENTRY_PAYLOAD = ("idem",) + tuple(',
+        "ENTRY_PAYLOAD = Payload._fields",
+        'ENTRY_PAYLOAD = ("idem", *Payload._fields)',
         DELETION,
     ),
     Mutant(
         "index-attribute-lost-with-a-stub",
         "chalicelib/items.py",
-        "ENTRY_PAYLOAD = tuple(",
-        'ENTRY_PAYLOAD = ("registered_at",) + tuple(',
+        "ENTRY_PAYLOAD = Payload._fields",
+        'ENTRY_PAYLOAD = ("registered_at", *Payload._fields)',
         DELETION,
     ),
     Mutant(
         "prompt-left-in-a-stub",
         "chalicelib/items.py",
-        "for field in fields(Payload))",
-        'for field in fields(Payload) if field.name != "prompt")',
+        "ENTRY_PAYLOAD = Payload._fields",
+        'ENTRY_PAYLOAD = tuple(name for name in Payload._fields if name != "prompt")',
         DELETION,
     ),
     Mutant(
         "optional-fields-left-in-a-stub",
         "chalicelib/items.py",
-        "for field in fields(Payload))",
-        'for field in fields(Payload) if "m" in field.name)',
+        "ENTRY_PAYLOAD = Payload._fields",
+        'ENTRY_PAYLOAD = tuple(name for name in Payload._fields if "m" in name)',
         DELETION,
     ),
     Mutant(
@@ -310,20 +310,20 @@ MUTANTS = [
     ),
     Mutant(
         "reads-from-the-primary",
-        "chalicelib/bootstrap.py",
-        "        return Partition(dynamo, tables.partition, user, reads)\n",
-        "        return Partition(dynamo, tables.primary, user, reads)\n",
+        "chalicelib/services.py",
+        "Partition(self.dynamo_for(user), self.tables.partition,",
+        "Partition(self.dynamo_for(user), self.tables.primary,",
         f"{WIRE} -k callers_partition",
     ),
     # Isolation and authentication
     Mutant(
         "user-taken-from-the-body",
-        "chalicelib/api/handlers.py",
+        "chalicelib/api/writes.py",
         "    payload = image_of(json_body(call.request))\n",
         "    body = json_body(call.request)\n"
         "    named = body.pop('user', call.request.user)\n"
         "    payload = image_of(body)\n"
-        "    call = replace(call, request=replace(call.request, user=named))\n",
+        "    call = call._replace(request=call.request._replace(user=named))\n",
         f"{WIRE} -k authorizers_word",
     ),
     Mutant(

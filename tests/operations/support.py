@@ -9,7 +9,7 @@ from threading import Event as Flag
 from threading import Thread
 from typing import Any
 
-from chalicelib.bootstrap import build
+from chalicelib.bootstrap import build, no_dead_letters
 from chalicelib.dead_letters import DeadLetters
 from chalicelib.dynamo import Item
 from chalicelib.entries import Cursor, UserId
@@ -65,7 +65,7 @@ class Rig:
             clock,
             emit=lines.append,
             issuer=ISSUER,
-            dead_letters=dead_letters,
+            dead_letters=no_dead_letters if dead_letters is None else lambda: dead_letters,
         )
         rig = cls(store, services, dynamo, lines=lines)
         dynamo.after = lambda operation, _request: rig.calls.append(operation)

@@ -12,7 +12,7 @@ from chalice.app import Request, Response
 
 import app
 from chalicelib import doorbell
-from chalicelib.api import handlers
+from chalicelib.api import reads, writes
 from chalicelib.api.access_log import logged
 from chalicelib.api.answer import Answer
 from chalicelib.api.authorizer import EXPIRES_AT
@@ -30,13 +30,13 @@ from tests.unit.test_doorbell import record
 Trouble = Callable[[Rig, "Canary"], None]
 
 ROUTES: dict[tuple[str, str], Callable[..., Answer]] = {
-    ("POST", "/api/images"): handlers.save_image,
-    ("GET", "/api/images"): handlers.list_images,
-    ("POST", "/api/images/batch"): handlers.save_images,
-    ("GET", "/api/images/changes"): handlers.list_changes,
-    ("POST", "/api/images/sync"): handlers.sync_images,
-    ("GET", "/api/images/{cursor}"): handlers.show_image,
-    ("DELETE", "/api/images/{cursor}"): handlers.delete_image,
+    ("POST", "/api/images"): writes.save_image,
+    ("GET", "/api/images"): reads.list_images,
+    ("POST", "/api/images/batch"): writes.save_images,
+    ("GET", "/api/images/changes"): reads.list_changes,
+    ("POST", "/api/images/sync"): writes.sync_images,
+    ("GET", "/api/images/{cursor}"): reads.show_image,
+    ("DELETE", "/api/images/{cursor}"): writes.delete_image,
 }
 
 

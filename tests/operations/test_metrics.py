@@ -7,7 +7,7 @@ import pytest
 from chalice.app import Request
 
 from chalicelib import doorbell
-from chalicelib.api import handlers
+from chalicelib.api import reads
 from chalicelib.api.authorizer import EXPIRES_AT, decide
 from chalicelib.api.endpoint import respond
 from chalicelib.auth import Caller
@@ -250,7 +250,7 @@ def a_rival_is_faster(times: int) -> Callable[[Rig], None]:
 def a_hole_is_read(rig: Rig) -> None:
     fill_synced(rig.store, 3)
     remove(rig.store, 2)
-    response = respond(lambda: rig.services, request(), handlers.list_images)
+    response = respond(lambda: rig.services, request(), reads.list_images)
     assert response.status_code == 503
 
 

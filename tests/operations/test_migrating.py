@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -47,7 +46,7 @@ def old_item(store: Store, cursor: int, user: UserId = ALICE) -> Mapping[str, An
 def old_library(store: Store, many: int = 3, user: UserId = ALICE) -> None:
     """A partition that was written before the form was changed."""
     for first in range(0, many, 25):
-        some = [replace(picture(), prompt=PROMPT)] * min(25, many - first)
+        some = [picture()._replace(prompt=PROMPT)] * min(25, many - first)
         store.services.primary.append(user, some, store.deadline)
     store.sync(user)
     for cursor in range(1, many + 1):
@@ -188,7 +187,7 @@ def test_migrating_with_a_lost_write(store: Store, moment: str) -> None:
 
 def test_migrating_rows_that_grow(store: Store) -> None:
     """Rows whose new form is six times as long come in several transactions."""
-    longest = replace(picture(), prompt="<" * 10_000)
+    longest = picture()._replace(prompt="<" * 10_000)
     for _ in range(3):
         store.services.primary.append(ALICE, [longest] * 25, store.deadline)
     store.sync(ALICE)

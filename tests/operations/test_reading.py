@@ -2,7 +2,6 @@
 
 import io
 import json
-from dataclasses import replace
 from typing import Any
 
 from chalicelib.entries import Cursor, Payload
@@ -95,7 +94,7 @@ def test_export_of_nobody(store: Store) -> None:
 
 def test_export_of_much_comes_in_parts_that_lambda_can_answer(store: Store) -> None:
     """However its characters are escaped, no part is longer than Lambda's 6 MB."""
-    longest = replace(picture(), prompt="\U0001f600" * 10_000)
+    longest = picture()._replace(prompt="\U0001f600" * 10_000)
     for _ in range(4):
         store.services.primary.append(ALICE, [longest] * 25, store.deadline)
     answers = parts(store, "export_user", USER)

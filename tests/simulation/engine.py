@@ -186,7 +186,7 @@ OWN = {
 }
 READ = {"TableName", "ConsistentRead", "ReturnConsumedCapacity"}
 QUERY = READ | {"KeyConditionExpression", "ExpressionAttributeNames", "ExpressionAttributeValues"}
-QUERY |= {"ScanIndexForward", "Limit", "ExclusiveStartKey"}
+QUERY |= {"ScanIndexForward", "Limit", "ExclusiveStartKey", "ProjectionExpression"}
 
 
 class MemoryDynamo:
@@ -339,12 +339,14 @@ class MemoryDynamo:
         with self._lock:
             check_members(request, QUERY)
             found, size, last = Page(request), 0, None
+            before: Item | None = None
             for item in self._matching(request):
                 size += size_of(item)
                 if found.items and size > PAGE_BYTES:
-                    last = found.items[-1]
+                    last = before
                     break
-                found.items.append(copied(item) or {})
+                before = item
+                found.items.append(projected(copied(item) or {}, request))
                 if found.is_full:
                     last = item
                     break
@@ -426,11 +428,24 @@ class Page:
         return found if last is None else {**found, "LastEvaluatedKey": last}
 
 
+def projection(request: Mapping[str, Any]) -> list[str]:
+    parts = request.get("ProjectionExpression", "").split(",")
+    return [part.strip() for part in parts if part]
+
+
+def projected(item: Item, request: Mapping[str, Any]) -> Item:
+    """As much of the item as is asked for."""
+    if "ProjectionExpression" not in request:
+        return item
+    wanted = {request["ExpressionAttributeNames"][token] for token in projection(request)}
+    return {name: value for name, value in item.items() if name in wanted}
+
+
 def key_condition(request: Mapping[str, Any], *, forward: bool) -> tuple[str, Place | None]:
     """Whose items, and the sort key beyond which they begin in the query's direction."""
     known = condition(request["KeyConditionExpression"])
     terms = terms_of(request)
-    check_terms(terms, [known])
+    check_terms(terms, [known], projection(request))
     match known.tokens:
         case ("user_id", "=", user):
             return plain(terms.values[user]), None

@@ -215,9 +215,12 @@ def plain(attribute: Mapping[str, str]) -> Any:
     return int(value) if value.lstrip("-").isdigit() else Decimal(value)
 
 
-def check_terms(terms: Terms, expressions: Sequence[Condition | Update]) -> None:
+def check_terms(
+    terms: Terms, expressions: Sequence[Condition | Update], projection: Sequence[str] = ()
+) -> None:
     """DynamoDB refuses placeholders that are used but not given, or given but not used."""
-    used = {token for known in expressions for token in known.tokens if token[0] in "#:"}
+    tokens = [*(token for known in expressions for token in known.tokens), *projection]
+    used = {token for token in tokens if token[0] in "#:"}
     given = {*terms.names, *terms.values}
     if used != given:
         raise Invalid(f"placeholders used {sorted(used)}, given {sorted(given)}")

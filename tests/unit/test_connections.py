@@ -6,14 +6,16 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from chalicelib import connections
 from chalicelib.connections import Connections, TransportFailed
-from tests.deployed.https import write_certificate
+from chalicelib.trust import amazon_alone, the_system
 from tests.support import wait_until
+from tests.web import write_certificate
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\n\r\n"
@@ -189,7 +191,7 @@ def test_where_nobody_listens_is_a_failure() -> None:
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
-    """Of 127.0.0.1, with its key."""
+    """Of this machine by its usual names, with its key."""
     write_certificate(tmp_path / "certificate.pem")
     return tmp_path / "certificate.pem"
 
@@ -210,21 +212,37 @@ def over_tls(certificate: Path) -> Serve:
 
 @pytest.mark.parametrize(
     ("host", "is_trusted", "fits"),
-    [("127.0.0.1", True, True), ("127.0.0.1", False, False), ("localhost", True, False)],
+    [("127.0.0.1", True, True), ("127.0.0.1", False, False), ("127.1", True, False)],
     ids=["trusted", "nobody_is_believed", "of another name"],
 )
 def test_a_server_must_prove_that_it_is_the_one_asked_for(
     certificate: Path, host: str, is_trusted: bool, fits: bool
 ) -> None:
-    trust = ssl.create_default_context(cafile=certificate) if is_trusted else None
+    narrow = partial(ssl.create_default_context, cafile=certificate)
     server = Server(over_tls(certificate), reads=False)
-    pool = Connections(server.url.replace("http://127.0.0.1", f"https://{host}"), trust)
+    url = server.url.replace("http://127.0.0.1", f"https://{host}")
+    pool = Connections(url, [narrow if is_trusted else the_system])
     try:
         if fits:
             assert pool.post({}, b"{}").status == 200
         else:
             with pytest.raises(TransportFailed, match="SSLCertVerificationError"):
                 pool.post({}, b"{}")
+    finally:
+        pool.close()
+        server.close()
+
+
+def test_one_that_the_first_circle_does_not_know_may_be_known_to_the_next(
+    certificate: Path,
+) -> None:
+    """And is from then on believed at once: the wider circle stays."""
+    wider = partial(ssl.create_default_context, cafile=certificate)
+    server = Server(over_tls(certificate), reads=False)
+    pool = Connections(server.url.replace("http", "https"), [amazon_alone, wider])
+    try:
+        assert [pool.post({}, b"{}").status for _ in range(2)] == [200, 200]
+        assert len(server.connected) == 3
     finally:
         pool.close()
         server.close()

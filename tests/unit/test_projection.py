@@ -61,7 +61,7 @@ def test_a_chunk_holds_no_more_entries_than_a_transaction() -> None:
 
 def test_a_chunk_holds_no_more_bytes_than_a_transaction() -> None:
     """Large images are split over chunks by their size as rendered, and order is kept."""
-    large = replace(picture(), prompt="\x01" * 10_000)
+    large = picture()._replace(prompt="\x01" * 10_000)
     run = [replace(foreign(cursor), payload=large) for cursor in range(1, 101)]
     rows = project(run).rows
     sizes = [len((row.image or "").encode()) + ROW_OVERHEAD for row in rows]

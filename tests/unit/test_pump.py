@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -123,7 +123,7 @@ class Bench:
             self.checkpoints,
             FileDeadLetters(self.folder / "dead-letters.jsonl", self.streams),
             stop,
-            replace(Clock(), monotonic=tick),
+            Clock()._replace(monotonic=tick),
         )
         pump.run()
 

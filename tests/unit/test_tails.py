@@ -17,7 +17,7 @@ def test_nobody_is_known_at_first() -> None:
 def test_a_tail_is_remembered_for_so_long() -> None:
     now = [100.0]
     tails = tails_at(now)
-    tails.put(USERS[0], Tail(Cursor(7), 5))
+    tails.remember(USERS[0], Tail(Cursor(7), 5))
     now[0] += SECONDS - 0.1
     assert tails.get(USERS[0]) == Tail(Cursor(7), 5)
     now[0] += 0.1
@@ -27,6 +27,6 @@ def test_a_tail_is_remembered_for_so_long() -> None:
 def test_only_so_many_are_remembered_and_the_one_seen_first_goes() -> None:
     tails = tails_at([0.0])
     for user in [*USERS[:-1], USERS[0], USERS[-1]]:
-        tails.put(user, Tail(Cursor(1), 1))
+        tails.remember(user, Tail(Cursor(1), 1))
     known = [user for user in USERS if tails.get(user)]
     assert known == [USERS[0], *USERS[2:]]

@@ -1,0 +1,26 @@
+"""One request on its way: what it says, and what it may use."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from chalicelib.api.answer import Answer, json_answer, revalidated
+from chalicelib.api.request import Request
+from chalicelib.partition import Partition
+from chalicelib.timing import Deadline
+
+if TYPE_CHECKING:
+    from chalicelib.services import Services
+
+
+class Call(NamedTuple):
+    """The user is the caller's alone."""
+
+    services: "Services"
+    request: Request
+    deadline: Deadline
+
+    @property
+    def partition(self) -> Partition:
+        return self.services.open_partition(self.request.user)
+
+    def revalidated(self, body: str) -> Answer:
+        return revalidated(json_answer(body), self.request.headers.get("if-none-match"))

@@ -1,0 +1,41 @@
+"""What each reading route does: read the request, ask the partition, render the answer."""
+
+import json
+
+from chalicelib.api.answer import Answer
+from chalicelib.api.call import Call
+from chalicelib.api.request import Query, cursor_of
+from chalicelib.entries import START, Row
+
+
+def list_images(call: Call) -> Answer:
+    query = Query.of(call.request, "limit", "before", "at_least")
+    page = call.partition.page(
+        query.limit(), query.cursor("before"), query.cursor("at_least"), call.deadline
+    )
+    body = f'{{"images":[{",".join(page.images)}],"next":{page.next or "null"}'
+    if page.cursor is not None:
+        body += f',"cursor":{page.cursor},"count":{page.count}'
+    return call.revalidated(body + "}")
+
+
+def list_changes(call: Call) -> Answer:
+    query = Query.of(call.request, "after", "limit")
+    after = query.cursor("after", least=0) or START
+    found = call.partition.changes(after, query.limit(), call.deadline)
+    changes = ",".join(map(_change, found.rows))
+    up_to_date = json.dumps(found.up_to_date)
+    return call.revalidated(
+        f'{{"changes":[{changes}],"cursor":{found.cursor},"upToDate":{up_to_date}}}'
+    )
+
+
+def show_image(call: Call, cursor: str) -> Answer:
+    Query.of(call.request)
+    return call.revalidated(call.partition.image(cursor_of(cursor, "cursor")))
+
+
+def _change(row: Row) -> str:
+    if row.image is not None:
+        return f'{{"cursor":{row.cursor},"image":{row.image}}}'
+    return f'{{"cursor":{row.cursor},"deleted":{row.deletes}}}'

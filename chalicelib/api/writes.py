@@ -1,0 +1,48 @@
+"""What each writing route does: read the request, call the domain, render the answer."""
+
+import json
+
+from chalicelib.api.answer import Answer, json_answer
+from chalicelib.api.call import Call
+from chalicelib.api.request import Query, cursor_of, idempotency_key, json_body
+from chalicelib.api.validation import image_of, images_of
+from chalicelib.entries import Image, Payload, render
+from chalicelib.errors import InvalidInput
+from chalicelib.idempotency import idempotent_request
+
+
+def save_image(call: Call) -> Answer:
+    Query.of(call.request)
+    payload = image_of(json_body(call.request))
+    (image,) = append_images(call, (payload,), "image")
+    location = f"{call.request.path.rstrip('/')}/{image.cursor}"
+    return json_answer(render(image), 201, Location=location)
+
+
+def save_images(call: Call) -> Answer:
+    Query.of(call.request)
+    images = append_images(call, images_of(json_body(call.request)), "batch")
+    return json_answer(f'{{"images":[{",".join(map(render, images))}]}}', 201)
+
+
+def delete_image(call: Call, cursor: str) -> Answer:
+    Query.of(call.request)
+    call.services.deleter.delete(call.request.user, cursor_of(cursor, "cursor"), call.deadline)
+    return Answer(204, "")
+
+
+def sync_images(call: Call) -> Answer:
+    Query.of(call.request)
+    if call.request.body.strip() and json_body(call.request) != {}:
+        raise InvalidInput("invalid-json", "Send no body, or {}: a sync takes no arguments.")
+    synced = call.services.syncer.sync(call.request.user, call.deadline)
+    up_to_date = json.dumps(synced.up_to_date)
+    return json_answer(
+        f'{{"cursor":{synced.cursor},"applied":{synced.applied},"upToDate":{up_to_date}}}'
+    )
+
+
+def append_images(call: Call, payloads: tuple[Payload, ...], route: str) -> tuple[Image, ...]:
+    key = idempotency_key(call.request)
+    idempotent = None if key is None else idempotent_request(key, route, payloads)
+    return call.services.primary.append(call.request.user, payloads, call.deadline, idempotent)

@@ -1,0 +1,73 @@
+"""Whom functions are for AWS, and where DynamoDB is, by AWS's own variables."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from chalicelib.credentials import credentials_of, endpoint_of, region_of
+from chalicelib.errors import ConfigError
+from chalicelib.signing import Credentials
+
+KEYS = {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "secret"}
+
+
+@pytest.mark.parametrize(
+    ("environ", "token"),
+    [(KEYS, None), ({**KEYS, "AWS_SESSION_TOKEN": "token"}, "token")],
+)
+def test_lambda_has_them_in_the_environment(environ: Mapping[str, str], token: str | None) -> None:
+    assert credentials_of(environ)() == Credentials("AKID", "secret", token)
+
+
+@pytest.fixture
+def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
+    """No credentials in the environment or in files, and no machine's role."""
+    for name in (*KEYS, "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    return monkeypatch
+
+
+def test_others_are_found_by_the_sdk(nowhere: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Such as those of a profile."""
+    (tmp_path / "AWS_SHARED_CREDENTIALS_FILE").write_text(
+        "[mine]\naws_access_key_id = A\naws_secret_access_key = B\naws_session_token = C\n"
+    )
+    nowhere.setenv("AWS_PROFILE", "mine")
+    assert credentials_of({})() == Credentials("A", "B", "C")
+
+
+@pytest.mark.usefixtures("nowhere")
+def test_without_any_it_is_said_what_to_do() -> None:
+    with pytest.raises(ConfigError, match="AWS_PROFILE"):
+        credentials_of({})
+
+
+def test_the_region_is_lambdas_or_the_sdks() -> None:
+    assert region_of({"AWS_REGION": "a", "AWS_DEFAULT_REGION": "b"}) == "a"
+    assert region_of({"AWS_DEFAULT_REGION": "b"}) == "b"
+    with pytest.raises(ConfigError, match="AWS_DEFAULT_REGION"):
+        region_of({})
+
+
+@pytest.mark.parametrize(
+    ("environ", "region", "url"),
+    [
+        ({}, "eu-west-1", "https://dynamodb.eu-west-1.amazonaws.com"),
+        ({}, "us-gov-west-1", "https://dynamodb.us-gov-west-1.amazonaws.com"),
+        ({}, "cn-north-1", "https://dynamodb.cn-north-1.amazonaws.com.cn"),
+        ({"AWS_ENDPOINT_URL": "http://a"}, "eu-west-1", "http://a"),
+        (
+            {"AWS_ENDPOINT_URL": "http://a", "AWS_ENDPOINT_URL_DYNAMODB": "http://b"},
+            "eu-west-1",
+            "http://b",
+        ),
+    ],
+)
+def test_dynamodb_is_where_the_sdk_would_look(
+    environ: Mapping[str, str], region: str, url: str
+) -> None:
+    assert endpoint_of(environ, region) == url
