@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from chalicelib.entries import Cursor, Entry, Payload
+from chalicelib.items import entry_to_item, row_to_item
 from chalicelib.projection import to_row
-from chalicelib.tables import entry_to_item, row_to_item
 from chalicelib.users import user_id
 from local.drawn import SHAPES
 from local.drawn import url as drawn_url
