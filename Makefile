@@ -22,7 +22,7 @@ NPM := PATH="$(CURDIR)/.venv/bin:$$PATH" npm --prefix gallery --no-audit --no-fu
 GALLERY := chalicelib/gallery/index.html
 OPENAPI := $(PY) -c "import json, chalicelib.api.openapi as o; print(json.dumps(o.document()))"
 
-.PHONY: help run gallery token demo import invoke package deploy destroy test test-deployed simulate chaos soak screenshots schema check clean
+.PHONY: help run gallery token demo import invoke package deploy destroy test test-deployed simulate chaos soak screenshots bench schema check clean
 
 help:
 	@echo 'make run                          serve on http://127.0.0.1:PORT, with all data in DATA'
@@ -39,6 +39,7 @@ help:
 	@echo 'make simulate SEEDS=0..2000       long runs for docs/reliability.md: simulation,'
 	@echo 'make chaos / make soak            and chaos on the real engine'
 	@echo 'make check                        lint, formatting and types, of the gallery too'
+	@echo 'make bench                        what things cost, beside what they are compared with'
 	@echo 'make screenshots                  take the pictures in docs/screenshots anew'
 	@echo 'make schema                       the gallery'\''s types of the API, after a change of it'
 	@echo 'make clean                        remove what set-up and tools made; never data'
@@ -91,6 +92,10 @@ test: .venv/installed $(GALLERY)
 
 test-deployed: .venv/installed $(GALLERY) .venv-emulator/installed
 	@EMULATOR=.venv-emulator/bin/python exec $(PY) -m pytest tests/deployed $(ARGS)
+
+# Writes the table of docs/performance.md.
+bench: .venv/installed $(GALLERY)
+	@exec $(PY) -m benchmarks
 
 # The gallery's pictures in docs/screenshots, of the gallery as it is now.
 screenshots: .venv/installed $(GALLERY)
