@@ -70,7 +70,7 @@ MUTANTS = [
         "        return end_of([entry_from_item(item)])\n",
         "        end = end_of([entry_from_item(item)])\n"
         "        return Tail(Cursor(end.cursor + 1), end.count)\n",
-        f"{PRIMARY} -k count_up",
+        f"{PRIMARY} -k one_that_is_old",
     ),
     Mutant(
         "markers-expiry-ignored",
@@ -133,7 +133,7 @@ MUTANTS = [
         "chalicelib/http_engine.py",
         '                reply = self._send(f"{API}.{operation}", body)\n',
         "                again = {**request, 'ClientRequestToken': secrets.token_hex(16)}\n"
-        '                reply = self._send(f"{API}.{operation}", json.dumps(again).encode())\n',
+        '                reply = self._send(f"{API}.{operation}", orjson.dumps(again))\n',
         "tests/contract/test_http_engine.py -k is_the_same_one",
     ),
     Mutant(

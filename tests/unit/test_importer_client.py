@@ -740,7 +740,11 @@ class TestCommand:
 
 def command(running: Running, stderr: int = subprocess.PIPE) -> subprocess.Popen[str]:
     """The import as a process of its own; use it as a context that ends with the process."""
-    script = "import os, sys, local.importer as i; sys.exit(i.main(sys.argv[1:], os.environ))"
+    script = (
+        "import os, signal, sys, local.importer as i;"
+        "signal.signal(signal.SIGINT, signal.default_int_handler);"  # as at a terminal
+        "sys.exit(i.main(sys.argv[1:], os.environ))"
+    )
     environ = {
         "DATA": str(running.folder / "data"),
         "IMAGE_STORAGE_TOKEN": TOKEN,
