@@ -7,22 +7,22 @@ httptools). docs/decisions/0011-the-engine.md says what was compared.
 import select
 import socket
 import ssl
+import threading
 import time
-from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from httptools import HttpParserError, HttpResponseParser
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from chalicelib.trust import Trust, the_system
 
 CONNECT_SECONDS = 1.0
-"""For TCP, and again for TLS."""
+"""For TCP with one address (a name may have several), and again for TLS."""
 
 REPLY_SECONDS = 2.0
-"""From when a request is sent until its whole answer is here."""
+"""From before a request is sent until its whole answer is here."""
 
 MOST_KEPT = 50
 CHUNK = 65_536
@@ -41,21 +41,23 @@ class Connections:
     """`url` is an address without a path; `trust` is for https. Threads may share one."""
 
     def __init__(self, url: str, trust: Sequence[Trust] = (the_system,)) -> None:
+        self._kept: list[socket.socket] = []
         parts = urlsplit(url)
-        self._kept: deque[socket.socket] = deque(maxlen=MOST_KEPT)
         self.host = parts.netloc
         self._name = parts.hostname or ""
         self._port = parts.port or (443 if parts.scheme == "https" else 80)
         self._trust = list(trust) if parts.scheme == "https" else []
+        self._widening = threading.Lock()
         self._tls: ssl.SSLContext | None = self._trust.pop(0)() if self._trust else None
 
     def post(self, headers: Mapping[str, str], body: bytes) -> Reply:
         """Sends a request and reads its answer; TransportFailed if that comes to nothing."""
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         head = f"POST / HTTP/1.1\r\n{lines}content-length: {len(body)}\r\n\r\n"
+        request = head.encode("latin-1") + body
         try:
-            return self._exchange(head.encode("latin-1") + body)
-        except (OSError, HttpParserError) as error:
+            return self._exchange(request)
+        except (OSError, HttpParserError, HttpParserUpgrade) as error:
             raise TransportFailed(type(error).__name__) from error
 
     def close(self) -> None:
@@ -68,12 +70,14 @@ class Connections:
 
     def _exchange(self, request: bytes) -> Reply:
         connection, is_kept = self._idle() or self._connect(), False
+        until = time.monotonic() + REPLY_SECONDS
         try:
+            wait_until(until, connection)
             connection.sendall(request)
-            reply, is_kept = read(connection)
+            reply, is_kept = read(connection, until)
             return reply
         finally:
-            if is_kept:
+            if is_kept and len(self._kept) < MOST_KEPT:
                 self._kept.append(connection)
             else:
                 connection.close()
@@ -94,20 +98,28 @@ class Connections:
     def _connect(self) -> socket.socket:
         """Where the server's certificate is not believed, the next circle of trust is tried."""
         while True:
+            tls = self._tls
             try:
-                return self._open()
+                return self._open(tls)
             except ssl.SSLCertVerificationError:
-                if not self._trust:
+                if not self._is_widened(tls):
                     raise
-                self._tls = self._trust.pop(0)()
 
-    def _open(self) -> socket.socket:
+    def _is_widened(self, tls: ssl.SSLContext | None) -> bool:
+        """Whether there is another circle than this one now, be it by another thread."""
+        with self._widening:
+            if self._tls is tls and self._trust:
+                self._tls = self._trust.pop(0)()
+            return self._tls is not tls
+
+    def _open(self, tls: ssl.SSLContext | None) -> socket.socket:
         connection = socket.create_connection((self._name, self._port), CONNECT_SECONDS)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if self._tls is not None:
-            connection = self._tls.wrap_socket(connection, server_hostname=self._name)
-        connection.settimeout(REPLY_SECONDS)
-        return connection
+        try:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return tls.wrap_socket(connection, server_hostname=self._name) if tls else connection
+        except BaseException:
+            connection.close()
+            raise
 
 
 class _Answer:
@@ -116,29 +128,43 @@ class _Answer:
     def __init__(self) -> None:
         self.parser = HttpResponseParser(self)
         self.parts: list[bytes] = []
+        self.status = 0
         self.is_complete = False
         self.is_kept = False
+
+    def on_message_begin(self) -> None:
+        if self.is_complete:
+            raise ConnectionError("more than was asked for")
 
     def on_body(self, part: bytes) -> None:
         self.parts.append(part)
 
     def on_message_complete(self) -> None:
-        self.is_complete = True
+        """An interim answer (1xx) is none yet (RFC 9110, section 15.2)."""
+        self.status = self.parser.get_status_code()
+        self.is_complete = self.status >= 200
         self.is_kept = self.parser.should_keep_alive()  # it is only known here
 
 
-def read(connection: socket.socket) -> tuple[Reply, bool]:
-    """The answer, and whether the connection may be used again; OSError if it breaks off."""
-    until = time.monotonic() + REPLY_SECONDS
+def read(connection: socket.socket, until: float) -> tuple[Reply, bool]:
+    """The answer, and whether the connection may be used again; OSError if it breaks off, or is not
+    whole at that moment of the monotonic clock."""
     answer = _Answer()
     while not answer.is_complete:
+        wait_until(until, connection)
         received = connection.recv(CHUNK)
         if not received:
             raise ConnectionError("closed")
         answer.parser.feed_data(received)
-        if time.monotonic() > until:  # a time-out is for one piece, and there may be many
-            raise TimeoutError("reply")
-    return Reply(answer.parser.get_status_code(), b"".join(answer.parts)), answer.is_kept
+    return Reply(answer.status, b"".join(answer.parts)), answer.is_kept
+
+
+def wait_until(moment: float, connection: socket.socket) -> None:
+    """Has the connection's next step end at that moment at the latest."""
+    left = moment - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("reply")
+    connection.settimeout(left)
 
 
 def is_readable(connection: socket.socket) -> bool:

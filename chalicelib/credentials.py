@@ -1,9 +1,12 @@
 """Whom the functions are for AWS: their credentials, region and address of DynamoDB."""
 
+import re
 from collections.abc import Callable, Mapping
 
 from chalicelib.errors import ConfigError
 from chalicelib.signing import Credentials
+
+ADDRESS = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?/?")
 
 
 def credentials_of(environ: Mapping[str, str]) -> Callable[[], Credentials]:
@@ -42,6 +45,17 @@ def region_of(environ: Mapping[str, str]) -> str:
 
 def endpoint_of(environ: Mapping[str, str], region: str) -> str:
     """The URL of DynamoDB: what AWS's own variables name, else that of the region."""
-    named = environ.get("AWS_ENDPOINT_URL_DYNAMODB") or environ.get("AWS_ENDPOINT_URL")
+    for name in ("AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"):
+        if url := environ.get(name):
+            return checked(url, name)
     suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
-    return named or f"https://dynamodb.{region}.{suffix}"
+    return f"https://dynamodb.{region}.{suffix}"
+
+
+def checked(url: str, variable: str) -> str:
+    """The URL; ConfigError where it is more than a scheme, a host and a port, or less."""
+    if not ADDRESS.fullmatch(url):
+        raise ConfigError(
+            f"{variable} must be an address such as https://host or http://host:8000."
+        )
+    return url

@@ -7,6 +7,7 @@ botocore would do the same, and more for each call than all the rest of a reques
 import random
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple, Protocol
 
 import orjson
@@ -125,12 +126,12 @@ class HttpDynamo:
         for _ in self._backoff.attempts(deadline):
             try:
                 reply = self._send(f"{API}.{operation}", body)
-                if reply.status == 200:
-                    return orjson.loads(reply.body)  # type: ignore[no-any-return]
-                problem = Problem.of(reply)
-            except (TransportFailed, ValueError) as error:  # nothing whole, or nothing legible
+            except TransportFailed as error:
                 unsure = UnknownOutcome(str(error))
                 continue
+            if reply.status == 200 and (answer := members_of(reply)) is not None:
+                return answer
+            problem = Problem.of(reply)
             if not problem.is_sent_again:
                 raise problem.error()
             unsure = UnknownOutcome(problem.code)
@@ -141,8 +142,16 @@ class HttpDynamo:
         return self.post(self._signer.headers(self._credentials(), target, body, moment), body)
 
 
+def members_of(reply: Reply) -> Mapping[str, Any] | None:
+    """What it says; None if it is no JSON object, and so none of DynamoDB's answers."""
+    with suppress(ValueError):
+        said = orjson.loads(reply.body)
+        return said if isinstance(said, dict) else None
+    return None
+
+
 class Problem(NamedTuple):
-    """An answer that is not 200: its status, DynamoDB's code for it, and its members."""
+    """An answer that does not say that it is done: its status, DynamoDB's code, and its members."""
 
     status: int
     code: str
@@ -150,24 +159,22 @@ class Problem(NamedTuple):
 
     @classmethod
     def of(cls, reply: Reply) -> "Problem":
-        try:
-            members = orjson.loads(reply.body)
-            return cls(reply.status, members["__type"].rpartition("#")[2], members)
-        except (ValueError, KeyError, TypeError):
-            return cls(reply.status, f"{reply.status}", {})
+        """`__type` is ``namespace#Code``; what has none is told by its status alone."""
+        members = members_of(reply) or {}
+        code = str(members.get("__type", reply.status)).rpartition("#")[2]
+        return cls(reply.status, code, members)
 
     @property
     def is_sent_again(self) -> bool:
-        return self.code in _SENT_AGAIN or self.status in (408, 429) or self.status >= 500
+        return self.code in _SENT_AGAIN or self.status in (200, 408, 429) or self.status >= 500
 
     def error(self) -> Exception:
         """Ours, where there is something to be done about it, or a defect."""
         if self.code == "ConditionalCheckFailedException":
             return Refused([Reason("ConditionalCheckFailed", self.members.get("Item"))])
         if self.code == "TransactionCanceledException":
-            reasons = [
-                Reason(r["Code"], r.get("Item")) for r in self.members["CancellationReasons"]
-            ]
-            if all(reason.code in _PASSING_REASONS for reason in reasons):
+            told = self.members.get("CancellationReasons", ())
+            reasons = [Reason(reason["Code"], reason.get("Item")) for reason in told]
+            if reasons and all(reason.code in _PASSING_REASONS for reason in reasons):
                 return Refused(reasons)
         return UnknownOutcome(self.code) if self.code in _IN_CONFLICT else CallFailed(self.code)

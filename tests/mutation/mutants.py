@@ -101,6 +101,20 @@ MUTANTS = [
         "tests/unit/test_connections.py -k no_whole_answer",
     ),
     Mutant(
+        "connection-kept-after-a-failure",
+        "chalicelib/connections.py",
+        "self._idle() or self._connect(), False\n",
+        "self._idle() or self._connect(), True\n",
+        "tests/unit/test_connections.py -k too_late",
+    ),
+    Mutant(
+        "interim-answer-taken-for-the-answer",
+        "chalicelib/connections.py",
+        "self.is_complete = self.status >= 200",
+        "self.is_complete = True",
+        "tests/unit/test_connections.py -k interim",
+    ),
+    Mutant(
         "closed-connection-used-again",
         "chalicelib/connections.py",
         "            if not is_readable(connection):\n",

@@ -3,6 +3,7 @@
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -70,6 +71,10 @@ def read_request(connection: socket.socket) -> bytes:
     return head + b"\r\n\r\n" + body
 
 
+def answer_with(body: bytes) -> bytes:
+    return b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body) + body
+
+
 @contextmanager
 def serving(serve: Serve) -> Iterator[tuple[Server, Connections]]:
     server = Server(serve)
@@ -134,8 +139,7 @@ def test_one_that_was_closed_meanwhile_is_not_used_again() -> None:
 
 def test_threads_have_connections_of_their_own_and_answers_of_their_own() -> None:
     def echo(connection: socket.socket, request: bytes) -> bool:
-        body = request.partition(b"\r\n\r\n")[2]
-        connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+        connection.sendall(answer_with(request.partition(b"\r\n\r\n")[2]))
         return True
 
     with serving(echo) as (server, pool), ThreadPoolExecutor(8) as threads:
@@ -161,25 +165,116 @@ def test_what_is_no_whole_answer_is_a_failure_and_its_connection_is_gone(answer:
         assert len(server.connected) == 2
 
 
-def test_a_server_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "REPLY_SECONDS", 0.05)
-    silent = answering(b"HTTP/1.1 200 OK\r\n")
-    with serving(silent) as (_server, pool), pytest.raises(TransportFailed, match="TimeoutError"):
+INTERIM = b"HTTP/1.1 100 Continue\r\n\r\n"
+HINTS = b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n"
+
+
+@pytest.mark.parametrize("interim", [INTERIM, HINTS, INTERIM + HINTS], ids=["100", "103", "both"])
+def test_an_interim_answer_is_not_taken_for_the_answer(interim: bytes) -> None:
+    """However long the answer itself takes; nor the answer for that of the next request."""
+
+    def serve(connection: socket.socket, request: bytes) -> bool:
+        connection.sendall(interim)
+        asked.wait(0.05)  # so that it comes by itself
+        connection.sendall(answer_with(request.partition(b"\r\n\r\n")[2]))
+        return True
+
+    asked = threading.Event()
+    with serving(serve) as (server, pool):
+        replies = [pool.post({}, body) for body in (b"one", b"two")]
+        assert [(reply.status, reply.body) for reply in replies] == [(200, b"one"), (200, b"two")]
+        assert len(server.connected) == 1
+
+
+@pytest.mark.parametrize("surplus", [OK, OK[:10], b"x"], ids=["whole", "in part", "no answer"])
+def test_more_than_one_answer_is_none(surplus: bytes) -> None:
+    """What came unasked could be taken for the answer of the next request."""
+    with serving(answering(OK + surplus)) as (server, pool):
+        for _ in range(2):
+            with pytest.raises(TransportFailed):
+                pool.post({}, b"")
+        assert len(server.connected) == 2
+
+
+def test_an_upgrade_is_a_failure() -> None:
+    upgrade = b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n"
+    with serving(answering(upgrade)) as (_server, pool), pytest.raises(TransportFailed):
         pool.post({}, b"")
 
 
-def test_a_server_that_trickles_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The time is for the whole answer, not for each piece of it."""
+def test_an_answer_that_comes_too_late_is_nobodys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its connection is gone, so it cannot be taken for that of the next request."""
     monkeypatch.setattr(connections, "REPLY_SECONDS", 0.2)
+    is_late = threading.Event()
 
-    def trickle(connection: socket.socket, _request: bytes) -> bool:
-        connection.sendall(b"HTTP/1.1 200 OK\r\n")
-        while True:
-            connection.sendall(b"x-a: b\r\n")
-            threading.Event().wait(0.01)
+    def serve(connection: socket.socket, request: bytes) -> bool:
+        body = request.partition(b"\r\n\r\n")[2]
+        if body == b"one":
+            is_late.wait(10)
+        connection.sendall(answer_with(body))
+        return True
 
-    with serving(trickle) as (_server, pool), pytest.raises(TransportFailed, match="TimeoutError"):
+    with serving(serve) as (server, pool):
+        with pytest.raises(TransportFailed, match="TimeoutError"):
+            pool.post({}, b"one")
+        is_late.set()
+        assert pool.post({}, b"two").body == b"two"
+        assert len(server.connected) == 2
+
+
+def in_pieces(*pieces: bytes) -> Serve:
+    """Sends one a tenth of a second after the other."""
+
+    def serve(connection: socket.socket, _request: bytes) -> bool:
+        for piece in pieces:
+            connection.sendall(piece)
+            threading.Event().wait(0.1)
+        return True
+
+    return serve
+
+
+@pytest.mark.parametrize(
+    "serve",
+    [
+        answering(b"HTTP/1.1 200 OK\r\n"),
+        in_pieces(b"HTTP/1.1 200 OK\r\n", *[b"x-a: b\r\n"] * 50),
+        in_pieces(b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n", *[b"x"] * 50),
+    ],
+    ids=["says nothing more", "trickles its head", "trickles its body"],
+)
+def test_an_answer_is_waited_for_so_long_and_no_longer(
+    monkeypatch: pytest.MonkeyPatch, serve: Serve
+) -> None:
+    """The time is for the whole of it, not for each piece."""
+    monkeypatch.setattr(connections, "REPLY_SECONDS", 0.25)
+    began = time.monotonic()
+    with serving(serve) as (_server, pool), pytest.raises(TransportFailed, match="TimeoutError"):
         pool.post({}, b"")
+    assert time.monotonic() - began < 3  # of the five that the pieces take
+
+
+def test_a_request_that_nobody_takes_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "REPLY_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        pool = Connections(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        with pytest.raises(TransportFailed, match="TimeoutError"):
+            pool.post({}, b"x" * 50_000_000)
+
+
+def test_only_so_many_are_kept_and_none_is_left_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "MOST_KEPT", 2)
+    everybody = threading.Barrier(5)
+
+    def serve(connection: socket.socket, _request: bytes) -> bool:
+        everybody.wait(30)
+        connection.sendall(OK)
+        return True
+
+    with serving(serve) as (server, pool), ThreadPoolExecutor(5) as threads:
+        list(threads.map(lambda _number: pool.post({}, b""), range(5)))
+        assert len(server.connected) == 5
+        assert len(pool._kept) == 2
 
 
 def test_where_nobody_listens_is_a_failure() -> None:
@@ -203,8 +298,8 @@ def over_tls(certificate: Path) -> Serve:
 
     def serve(connection: socket.socket, _request: bytes) -> bool:
         with context.wrap_socket(connection, server_side=True) as secured:
-            read_request(secured)
-            secured.sendall(OK)
+            while read_request(secured):
+                secured.sendall(OK)
         return False
 
     return serve
@@ -236,13 +331,28 @@ def test_a_server_must_prove_that_it_is_the_one_asked_for(
 def test_one_that_the_first_circle_does_not_know_may_be_known_to_the_next(
     certificate: Path,
 ) -> None:
-    """And is from then on believed at once: the wider circle stays."""
+    """And is from then on believed at once: the wider circle stays, and the connection too."""
     wider = partial(ssl.create_default_context, cafile=certificate)
     server = Server(over_tls(certificate), reads=False)
     pool = Connections(server.url.replace("http", "https"), [amazon_alone, wider])
     try:
-        assert [pool.post({}, b"{}").status for _ in range(2)] == [200, 200]
-        assert len(server.connected) == 3
+        assert [pool.post({}, b"{}").status for _ in range(3)] == [200, 200, 200]
+        assert len(server.connected) == 2
     finally:
         pool.close()
+        server.close()
+
+
+def test_threads_that_find_out_together_all_come_to_the_next_circle(certificate: Path) -> None:
+    wider = partial(ssl.create_default_context, cafile=certificate)
+    server = Server(over_tls(certificate), reads=False)
+    url = server.url.replace("http", "https")
+    try:
+        for _ in range(5):
+            pool = Connections(url, [amazon_alone, wider])
+            with ThreadPoolExecutor(8) as threads:
+                replies = list(threads.map(lambda _: pool.post({}, b"{}"), range(8)))  # noqa: B023
+            assert [reply.status for reply in replies] == [200] * 8
+            pool.close()
+    finally:
         server.close()

@@ -71,3 +71,20 @@ def test_dynamodb_is_where_the_sdk_would_look(
     environ: Mapping[str, str], region: str, url: str
 ) -> None:
     assert endpoint_of(environ, region) == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "localhost:8000",
+        "ftp://host",
+        "http://",
+        "http://host/path",
+        "http://me@host",
+        "http://[::1",
+    ],
+)
+def test_an_address_that_is_none_is_refused_by_its_variables_name(url: str) -> None:
+    """Rather than that something is sent to where nobody meant."""
+    with pytest.raises(ConfigError, match="AWS_ENDPOINT_URL must be"):
+        endpoint_of({"AWS_ENDPOINT_URL": url}, "eu-west-1")
