@@ -182,8 +182,8 @@ def test_an_unknown_outcome_is_repeated_at_the_same_cursor(store: Store) -> None
     assert len(store.primary_entries(ALICE)) == 1
 
 
-def test_a_resent_request_of_the_sdk_is_recognised(store: Store) -> None:
-    """When the SDK itself sends a put twice, the second's refusal is known as our own success."""
+def test_a_request_that_was_sent_again_is_recognised(store: Store) -> None:
+    """When the engine itself sends a put twice, the second's refusal is known as our own success."""
     flaky, dynamo = quick(store)
 
     def send_before(operation: str, request: Mapping[str, Any]) -> None:

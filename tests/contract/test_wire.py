@@ -1,4 +1,4 @@
-"""What leaves the process when the app answers a request: seen at the wire, behind the SDK."""
+"""What leaves the process when the app answers a request: seen at the wire, below the engine."""
 
 import json
 import time

@@ -1,7 +1,7 @@
 """Nothing of one user reaches another, on any route, by any of ten thousand requests.
 
 The bulk goes to the app as API Gateway calls it, where every call that leaves the process is seen
-at the wire, behind the SDK. A slice goes over HTTP with real tokens.
+at the wire, below the engine. A slice goes over HTTP with real tokens.
 """
 
 import itertools

@@ -89,8 +89,8 @@ MUTANTS = [
     Mutant(
         "failed-connection-taken-for-a-defect",
         "chalicelib/connections.py",
-        "except (OSError, HttpParserError) as error:",
-        "except (TimeoutError, HttpParserError) as error:",
+        "except (OSError, HttpParserError, HttpParserUpgrade)",
+        "except (TimeoutError, HttpParserError, HttpParserUpgrade)",
         "tests/unit/test_connections.py -k no_whole_answer",
     ),
     Mutant(

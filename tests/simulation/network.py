@@ -185,7 +185,7 @@ class Network:
         raise UnknownOutcome("reply lost")
 
     def _resent(self, call: Call) -> Answer:
-        """The SDK had no reply to its first, and sends the same again."""
+        """The engine had no reply to its first, and sends the same again."""
         with suppress(Refused, UnknownOutcome):
             self._arrive(call)
         self._travel()
