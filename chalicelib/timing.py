@@ -3,7 +3,6 @@
 import random
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 
@@ -16,6 +15,8 @@ class Clock(NamedTuple):
 
     def timestamp(self) -> str:
         """UTC in RFC 3339 with milliseconds: ``2026-11-22T14:10:00.123Z``."""
+        from datetime import UTC, datetime  # reads have no need of it
+
         moment = datetime.fromtimestamp(self.now(), UTC)
         return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -26,6 +27,8 @@ class Clock(NamedTuple):
 
 def unix_time(timestamp: str) -> float:
     """The seconds of a `Clock.timestamp`; ValueError if it is none."""
+    from datetime import datetime
+
     return datetime.fromisoformat(timestamp).timestamp()
 
 

@@ -2,12 +2,11 @@
 
 import ssl
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from urllib.parse import urlsplit
 
 Trust = Callable[[], ssl.SSLContext]
 
-AMAZON_ROOTS = Path(__file__).with_name("amazon-roots.pem")
+AMAZON_ROOTS = __file__.removesuffix("trust.py") + "amazon-roots.pem"
 """The authorities that vouch for AWS's own addresses (Amazon Trust Services, "Repository")."""
 
 

@@ -18,7 +18,9 @@ AWS = "https://dynamodb.eu-central-1.amazonaws.com"
 def test_amazons_authorities_are_those_that_the_sdk_believes() -> None:
     """Each stands in botocore's own list, is Amazon's, and lasts for another two years."""
     everybody = Path(botocore.__file__).with_name("cacert.pem").read_text()
-    blocks = re.findall(r"-----BEGIN .*?-----END CERTIFICATE-----", AMAZON_ROOTS.read_text(), re.S)
+    blocks = re.findall(
+        r"-----BEGIN .*?-----END CERTIFICATE-----", Path(AMAZON_ROOTS).read_text(), re.S
+    )
     assert [block for block in blocks if block not in everybody] == []
     ours: list[Any] = amazon_alone().get_ca_certs()
     assert len(ours) == len(blocks) == 5
@@ -43,7 +45,7 @@ def test_amazon_is_believed_to_be_aws(url: str, expected: object) -> None:
 
 def test_what_the_environment_names_is_believed_alone(tmp_path: Path) -> None:
     bundle = tmp_path / "bundle.pem"
-    bundle.write_bytes(AMAZON_ROOTS.read_bytes())
+    bundle.write_bytes(Path(AMAZON_ROOTS).read_bytes())
     environ: Mapping[str, str] = {"AWS_CA_BUNDLE": str(bundle)}
     (trust,) = trust_of(environ, AWS)
     assert len(trust().get_ca_certs()) == 5
