@@ -183,7 +183,7 @@ def test_an_unknown_outcome_is_repeated_at_the_same_cursor(store: Store) -> None
 
 
 def test_a_request_that_was_sent_again_is_recognised(store: Store) -> None:
-    """When the engine itself sends a put twice, the second's refusal is known as our own success."""
+    """When the engine itself sends a put twice, the second refusal is known as our own success."""
     flaky, dynamo = quick(store)
 
     def send_before(operation: str, request: Mapping[str, Any]) -> None:
