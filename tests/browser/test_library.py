@@ -186,7 +186,7 @@ def test_a_first_page_that_is_not_synced_yet_is_synced_and_read_again(
     )
     visitor.sign_in(name)
     expect(tile(visitor.page, "a fox")).to_be_visible()
-    assert len(visitor.asked("POST", "/images/sync")) == 1
+    visitor.wait_until(lambda: len(visitor.asked("POST", "/images/sync")) == 1)
     assert len(visitor.asked("GET", r"/images\?.*")) == 2
 
 
