@@ -48,7 +48,7 @@ MARKER: Schema = {
 }
 EXPIRES_AT = "expires_at"
 
-PAGE = ("cursor", "count", "image", "version")
+PAGE = ("cursor", "count", "deletes", "image", "version")
 """The attributes of a row that a page is made of; `image` is an image's alone."""
 
 ENTRY_PAYLOAD = Payload._fields
@@ -113,7 +113,7 @@ def entry_from_item(item: Item) -> Entry:
         created_at=item["created_at"]["S"],
         count=count_of(item),
         payload=_payload(item) if item["kind"]["S"] == "image" else None,
-        deletes=Cursor(int(item["deletes"]["N"])) if "deletes" in item else None,
+        deletes=deleted_by(item),
     )
 
 
@@ -138,7 +138,7 @@ def row_from_item(item: Item) -> Row:
         cursor=cursor_of(item),
         count=count_of(item),
         image=image_of(item),
-        deletes=Cursor(int(item["deletes"]["N"])) if "deletes" in item else None,
+        deletes=deleted_by(item),
         outdated=version_of(item) < CURRENT,
     )
 
@@ -157,6 +157,11 @@ def version_of(item: Item) -> int:
 
 def cursor_of(item: Item) -> Cursor:
     return Cursor(int(item["cursor"]["N"]))
+
+
+def deleted_by(item: Item) -> Cursor | None:
+    """The cursor that it deletes, if it is a deletion."""
+    return Cursor(int(item["deletes"]["N"])) if "deletes" in item else None
 
 
 def count_of(item: Item) -> int:

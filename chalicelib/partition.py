@@ -24,6 +24,7 @@ from chalicelib.items import (
     ROW_PAYLOAD,
     count_of,
     cursor_of,
+    deleted_by,
     image_of,
     row_from_item,
     row_to_item,
@@ -218,8 +219,14 @@ class Partition:
 
 
 def images_in(read: Slice) -> list[str]:
-    """The images among the rows, rendered. Nothing else is made of a page's rows."""
-    return [image for item in read.items if (image := image_of(item)) is not None]
+    """The images among the rows, rendered, without those that a deletion among them names.
+
+    Sync erases an image before it writes the deletion. But a query may have seen the one as of an
+    earlier moment than the other, and a client that goes on from there would never be told again.
+    """
+    gone = {deleted_by(item) for item in read.items if "deletes" in item}
+    shown = [item for item in read.items if cursor_of(item) not in gone] if gone else read.items
+    return [image for item in shown if (image := image_of(item)) is not None]
 
 
 def is_heavy(images: Sequence[str]) -> bool:

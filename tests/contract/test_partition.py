@@ -84,6 +84,14 @@ class TestPage:
         assert cursors_of(found.images) == [4, 2, 1]
         assert (found.next, found.cursor, found.count) == (None, 5, 3)
 
+    def test_an_image_is_not_shown_beside_its_deletion(self, store: Store) -> None:
+        """A query may see the image as it was before its deletion, and the deletion itself."""
+        put_images(store, 1, 2, 3)
+        put_rows(store, Row(Cursor(4), 2, deletes=Cursor(2)))
+        found = page(store)
+        assert cursors_of(found.images) == [3, 1]
+        assert (found.cursor, found.count) == (4, 2)
+
     def test_filling_is_bounded(self, store: Store) -> None:
         """A page among many stubs is short rather than dear, and `next` goes on."""
         put_images(store, 1)

@@ -323,6 +323,13 @@ MUTANTS = [
         f"{PARTITION} -k consistent",
     ),
     Mutant(
+        "image-shown-beside-its-deletion",
+        "chalicelib/partition.py",
+        'for item in read.items if "deletes" in item}',
+        'for item in read.items if "deletes" in item and False}',
+        "tests/contract/test_partition.py -k beside_its_deletion",
+    ),
+    Mutant(
         "reads-from-the-primary",
         "chalicelib/services.py",
         "Partition(self.dynamo_for(user), self.tables.partition,",
