@@ -3,7 +3,11 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from playwright.sync_api import Browser, expect, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 MACOS = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
@@ -35,6 +39,17 @@ def browser() -> Path:
     if found is None:
         raise RuntimeError(MISSING)
     return found
+
+
+@contextmanager
+def launched(patience: int) -> Iterator[Browser]:
+    """A browser; expectations wait for so many milliseconds. No other event loop can run in this
+    thread meanwhile."""
+    expect.set_options(timeout=patience)
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=browser(), args=ARGUMENTS)
+        yield started
+        started.close()
 
 
 def installed() -> Path | None:

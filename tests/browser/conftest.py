@@ -7,10 +7,10 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser
 
 from tests.api.server import Server, running
-from tests.browser.chromium import ARGUMENTS, browser
+from tests.browser.chromium import launched
 from tests.browser.visitor import Arrive, Visitor
 
 ROOT = Path(__file__).parent.parent.parent
@@ -31,11 +31,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """Ended with each file: while Playwright runs, no other event loop can in this thread."""
-    expect.set_options(timeout=PATIENCE)
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=browser(), args=ARGUMENTS)
+    with launched(PATIENCE) as started:
         yield started
-        started.close()
 
 
 @pytest.fixture

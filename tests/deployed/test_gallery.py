@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Route, expect
 
-from tests.browser.chromium import ARGUMENTS, browser
+from tests.browser.chromium import launched
 from tests.browser.visitor import ELSEWHERE, kept, save, tile, user_menu
 from tests.deployed.people import PASSWORD, Arrive, Directory, Person, shown
 from tests.deployed.stack import Stack
@@ -23,11 +23,8 @@ PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 3 2"/>'
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    expect.set_options(timeout=PATIENCE)
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=browser(), args=ARGUMENTS)
+    with launched(PATIENCE) as started:
         yield started
-        started.close()
 
 
 @pytest.fixture
