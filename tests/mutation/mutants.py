@@ -182,6 +182,20 @@ MUTANTS = [
         f"{DELETION} -k half_seen",
     ),
     Mutant(
+        "deletion-by-a-remembered-tail",
+        "chalicelib/primary.py",
+        "                tail = self.tail(user)\n",
+        "                tail = self._tails.get(user) or self.tail(user)\n",
+        f"{PRIMARY} -k looks_for_the_tail",
+    ),
+    Mutant(
+        "stub-removed",
+        "chalicelib/primary.py",
+        "                stub = self._log.strip_image(user, cursor, ENTRY_PAYLOAD)\n",
+        "                stub = self._log.removal(user, cursor)\n",
+        f"{DELETION} -k stub_keeps",
+    ),
+    Mutant(
         "stub-without-its-idem",
         "chalicelib/items.py",
         "ENTRY_PAYLOAD = Payload._fields",
