@@ -362,7 +362,7 @@ def bell(actor: Actor, shard: Shard) -> None:
         while not shard.records:
             shard.waiting = scheduler.current
             scheduler.park()
-        _deliver(actor, shard.take(actor.random.randint(1, 6)))
+        _deliver(actor, actor.stage.stream.take(shard, actor.random.randint(1, 6)))
 
 
 def _deliver(actor: Actor, batch: list[Record]) -> None:

@@ -3,7 +3,6 @@
 import hashlib
 import logging
 import time
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -70,7 +69,7 @@ def run(plan: Plan, mutate: Mutate = unchanged) -> Outcome:
         steps=stage.scheduler.steps,
         calls=stage.network.calls,
         checks=stage.judge.checks,
-        faults=Counter(stage.network.faults),
+        faults=stage.network.faults + stage.stream.troubles,
         seconds=time.process_time() - began,
         trace=tuple(stage.network.trace),
     )
