@@ -113,12 +113,12 @@ def live_through(stage: Stage) -> None:
         many = min(left, OLD_BATCH)
         errand = Errand(actor.user, tuple(actor.payload() for _ in range(many)))
         stage.errands[task] = errand
-        stage.services.primary.append(errand.user, errand.payloads, stage.clock.deadline(60))
+        actor.services.primary.append(errand.user, errand.payloads, stage.clock.deadline(60))
         del stage.errands[task]
         left -= many
         if stage.plan.old < MANY and actor.chance(0.5):
-            stage.services.syncer.sync(actor.user, stage.clock.deadline(60))
-            stage.services.deleter.delete(actor.user, actor.some_image(), stage.clock.deadline(60))
+            actor.services.syncer.sync(actor.user, stage.clock.deadline(60))
+            actor.services.deleter.delete(actor.user, actor.some_image(), stage.clock.deadline(60))
     if stage.plan.legacy:
         grow_old(stage, actor)
 

@@ -9,6 +9,7 @@ from chalicelib.bootstrap import build
 from chalicelib.config import TableNames
 from chalicelib.dynamo import Dynamo
 from chalicelib.entries import UserId
+from chalicelib.services import Services
 from tests.simulation.engine import Change, MemoryDynamo
 from tests.simulation.invariants import Errand, Judge
 from tests.simulation.network import Network, Roughness
@@ -113,14 +114,7 @@ class Stage:
         self.stream = Stream(self.scheduler, plan)
         self.commits = 0
         self.clock = self.network.clock()
-        self.services = build(
-            mutate(self.network),
-            TABLES,
-            clock=self.clock,
-            new_idem=self._new_idem,
-            uniform=self._uniform,
-            emit=lambda _line: None,
-        )
+        self._mutate = mutate
         self.errands: dict[Task, Errand] = {}
         self.idems: dict[Task, str] = {}
         self._issued = 0
@@ -128,6 +122,17 @@ class Stage:
     @property
     def users(self) -> Sequence[UserId]:
         return [user_of(number) for number in range(self.plan.users)]
+
+    def new_services(self) -> Services:
+        """The product in a process of its own: what it remembers, no other process knows."""
+        return build(
+            self._mutate(self.network),
+            TABLES,
+            clock=self.clock,
+            new_idem=self._new_idem,
+            uniform=self._uniform,
+            emit=lambda _line: None,
+        )
 
     def calm(self, *, calm: bool = True) -> None:
         """From now on nothing goes wrong and nothing is stale; or again, as planned."""
