@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from chalicelib.entries import START, Entry, Image, render
+from chalicelib.operations.counts import counts_of, finished, to_be_resumed
 from chalicelib.operations.event import Event
 from chalicelib.services import Services
 from chalicelib.timing import Deadline
@@ -17,14 +18,16 @@ def get_images_for_user(services: Services, fields: Any, deadline: Deadline) -> 
     """Event: `user` or `subject`, `cursor` (default 0: from the start), `limit` (1..100 entries).
 
     Answers the `images` among the entries beyond the cursor, the cursors that are `deleted` among
-    them, and the `cursor` reached. Not done while there is more.
+    them, the `cursor` reached, and the number of entries `read`. Not done while there is more.
     """
     event = Event(fields, services.issuer)
     user = event.user()
     after = event.cursor("cursor") or START
     limit = event.whole("limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
+    counts = counts_of(event, "read")
     event.end()
     run = services.primary.read_after(user, after, limit, deadline)
+    counts["read"] += len(run.entries)
     cursor = run.entries[-1].cursor if run.entries else after
     answer = {
         "user": user,
@@ -33,12 +36,8 @@ def get_images_for_user(services: Services, fields: Any, deadline: Deadline) -> 
         "cursor": cursor,
     }
     if run.is_all:
-        return {"done": True, **answer}
-    return {
-        "done": False,
-        "resume": {"user": user, "cursor": cursor, "limit": limit},
-        **answer,
-    }
+        return finished(counts, **answer)
+    return to_be_resumed({"user": user, "cursor": cursor, "limit": limit}, counts, **answer)
 
 
 def rendered(entries: Sequence[Entry]) -> list[str]:

@@ -81,7 +81,7 @@ def test_long_work_shows_its_progress(server: Server) -> None:
         save(client, 3)
     done = invoke(server.data, "get_images_for_user", '{"subject": "page by page", "limit": 1}')
     assert done.returncode == 0, done.stderr
-    assert "get_images_for_user: cursor 1 …" in done.stderr
+    assert "get_images_for_user: read 1, cursor 1 …" in done.stderr
     assert len(json.loads(done.stdout)["images"]) == 3
 
 

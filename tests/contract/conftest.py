@@ -13,7 +13,7 @@ from tests.support import Store
 
 LOCAL, MEMORY = "dynamodb-local", "in-memory"
 
-ON_BOTH = {"test_primary", "test_sync", "test_deletion", "test_partition"}
+ON_BOTH = {"test_primary", "test_sync", "test_deletion", "test_partition", "test_refusals"}
 """The modules that need no more of an engine than the calls of `chalicelib.dynamo.Dynamo`."""
 
 

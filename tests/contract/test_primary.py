@@ -104,6 +104,16 @@ class TestRememberedTail:
         assert calls == ["put_item"]
         assert store.primary_entries(ALICE)[3].count == 2
 
+    def test_a_deletion_looks_for_the_tail(self, store: Store) -> None:
+        """What another function saved is deleted here, though it lies beyond the tail known."""
+        warm, _dynamo = quick(store)
+        warm.save(ALICE)
+        store.save(ALICE, 2)
+        warm.services.primary.delete(ALICE, Cursor(3), store.deadline)
+        kinds = [entry.kind for entry in store.primary_entries(ALICE)]
+        assert kinds == ["image", "image", "erased", "deletion"]
+        assert warm.save(ALICE) == [5]
+
     def test_one_that_is_old_costs_one_more_call_and_no_pause(self, store: Store) -> None:
         """Another function saved meanwhile; whose entry it is shows that the tail was old."""
         paused: list[float] = []

@@ -22,7 +22,7 @@ EVENTS = ROOT / "events"
 
 ANSWERS: dict[str, dict[str, Any]] = {
     "sync_user": {"cursor": 3, "applied": 0},
-    "get_images_for_user": {"cursor": 3, "deleted": []},
+    "get_images_for_user": {"cursor": 3, "deleted": [], "read": 3},
     "verify_user": {"equal": True, "compared": 3, "behind": 0},
     "verify_all": {"different": 0, "failed": 0},
     "rebuild_partition": {"cursor": 3, "compared": 3, "rewritten": 0, "removed": 0},

@@ -19,6 +19,7 @@ DELETION = "tests/contract/test_deletion.py"
 SYNC = "tests/contract/test_sync.py"
 PARTITION = "tests/contract/test_partition.py"
 WIRE = "tests/contract/test_wire.py"
+FOLDING = "tests/contract/test_folding.py"
 
 MUTANTS = [
     # Append
@@ -196,6 +197,20 @@ MUTANTS = [
         f"{DELETION} -k half_seen",
     ),
     Mutant(
+        "deletion-by-a-remembered-tail",
+        "chalicelib/primary.py",
+        "                tail = self.tail(user)\n",
+        "                tail = self._tails.get(user) or self.tail(user)\n",
+        f"{PRIMARY} -k looks_for_the_tail",
+    ),
+    Mutant(
+        "stub-removed",
+        "chalicelib/primary.py",
+        "                stub = self._log.strip_image(user, cursor, ENTRY_PAYLOAD)\n",
+        "                stub = self._log.removal(user, cursor)\n",
+        f"{DELETION} -k stub_keeps",
+    ),
+    Mutant(
         "stub-without-its-idem",
         "chalicelib/items.py",
         "ENTRY_PAYLOAD = Payload._fields",
@@ -314,6 +329,34 @@ MUTANTS = [
         "cursors[0] == after + 1 and is_consecutive(cursors, 1)",
         "is_consecutive(cursors, 1)",
         f"{PARTITION} -k hole",
+    ),
+    Mutant(
+        "changes-without-deletions",
+        "chalicelib/partition.py",
+        'if row.kind != "erased")',
+        'if row.kind == "image")',
+        FOLDING,
+    ),
+    Mutant(
+        "changes-with-stubs",
+        "chalicelib/partition.py",
+        'if row.kind != "erased")',
+        'if row.kind != "nothing")',
+        FOLDING,
+    ),
+    Mutant(
+        "page-ends-one-too-early",
+        "chalicelib/partition.py",
+        "    return None if lowest == 1 else lowest\n",
+        "    return None if lowest in (None, 1, 2) else lowest\n",
+        FOLDING,
+    ),
+    Mutant(
+        "count-not-lowered-by-a-deletion",
+        "chalicelib/primary.py",
+        "created_at, tail.count - i, deletes=cursor)",
+        "created_at, tail.count, deletes=cursor)",
+        FOLDING,
     ),
     Mutant(
         "inconsistent-reads",

@@ -44,6 +44,7 @@ def test_get_images_page_by_page(store: Store) -> None:
     store.fill(ALICE, 7)
     pages = parts(store, "get_images_for_user", {"user": ALICE, "limit": 3})
     assert [page["cursor"] for page in pages] == [3, 6, 7]
+    assert [page["read"] for page in pages] == [3, 6, 7]
     images = [image for page in pages for image in page["images"]]
     assert images == [json.loads(text or "") for text in store.expected_images(ALICE)]
 
@@ -59,6 +60,7 @@ def test_get_images_from_a_cursor(store: Store) -> None:
         "images": [],
         "deleted": [],
         "cursor": 4,
+        "read": 0,
     }
 
 
@@ -68,7 +70,7 @@ def test_get_images_tells_deletions(store: Store) -> None:
     delete(store, 2)
     answer = operate(store, "get_images_for_user", USER)
     assert [image["cursor"] for image in answer["images"]] == [1, 3]
-    assert (answer["deleted"], answer["cursor"]) == ([2], 4)
+    assert (answer["deleted"], answer["cursor"], answer["read"]) == ([2], 4, 4)
 
 
 def test_get_images_of_one_user_alone(store: Store) -> None:

@@ -1,7 +1,8 @@
 """Those who take part: clients, the stream's doorbells, the schedule, and operators.
 
 Each does a few things of its kind, with the production code, and hands every answer to the judge.
-A crash ends a request; its client lives on, and may ask again.
+Each has a process of the product to itself, which remembers as a warm function does. A crash ends
+a request and its process; the client lives on, and may ask again, of a new one.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +14,7 @@ from chalicelib.entries import START, Cursor, Payload, UserId
 from chalicelib.errors import IdempotencyKeyReused, ImageNotFound, ImageStorageError, NotSyncedYet
 from chalicelib.idempotency import LIFETIME, idempotent_request
 from chalicelib.operations import OPERATIONS
-from chalicelib.partition import Changes, Page
+from chalicelib.partition import Changes, Page, Partition
 from chalicelib.timing import Deadline
 from tests.simulation.invariants import QUOTE, Before, Errand
 from tests.simulation.network import Crash
@@ -36,7 +37,7 @@ class Actor:
 
     def __init__(self, stage: Stage, part: Part) -> None:
         self.stage = stage
-        self.services = stage.services
+        self.services = stage.new_services()
         self.judge = stage.judge
         self.user: UserId = user_of(part.user)
         self.name = part.name
@@ -90,12 +91,15 @@ class Actor:
         return tuple(self.payload() for _ in range(many))
 
 
-def tried(work: Callable[[], Any]) -> Any:
+def tried(actor: Actor, work: Callable[[], Any]) -> Any:
     """What came of a request: its answer, the product's error, or a crash."""
     try:
         return work()
-    except (ImageStorageError, Crash) as error:
+    except ImageStorageError as error:
         return error
+    except Crash as crash:
+        actor.services = actor.stage.new_services()
+        return crash
 
 
 def save(actor: Actor, errand: Errand) -> Any:
@@ -103,9 +107,9 @@ def save(actor: Actor, errand: Errand) -> Any:
     stage, task = actor.stage, actor.stage.scheduler.current
     stage.errands[task] = errand
     before = actor.before()
-    append = stage.services.primary.append
+    append = actor.services.primary.append
     answer = tried(
-        lambda: append(errand.user, errand.payloads, actor.deadline(), errand.idempotent)
+        actor, lambda: append(errand.user, errand.payloads, actor.deadline(), errand.idempotent)
     )
     del stage.errands[task]
     stage.network.say(f"save -> {answer!r:.80}")
@@ -116,7 +120,7 @@ def save(actor: Actor, errand: Errand) -> Any:
 
 def sync(actor: Actor) -> None:
     before = actor.before()
-    answer = tried(lambda: actor.services.syncer.sync(actor.user, actor.deadline()))
+    answer = tried(actor, lambda: actor.services.syncer.sync(actor.user, actor.deadline()))
     actor.stage.network.say(f"sync -> {answer!r:.80}")
     if not isinstance(answer, Crash):
         actor.judge.synced(before, answer)
@@ -169,7 +173,7 @@ def _delete(actor: Actor, cursor: Cursor) -> bool:
     """Whether it is to be asked for again."""
     before = actor.before()
     deleter = actor.services.deleter
-    answer = tried(lambda: deleter.delete(actor.user, cursor, actor.deadline()))
+    answer = tried(actor, lambda: deleter.delete(actor.user, cursor, actor.deadline()))
     actor.stage.network.say(f"delete {cursor} -> {answer!r:.80}")
     if not isinstance(answer, Crash):
         actor.judge.deleted(before, cursor, answer)
@@ -188,7 +192,7 @@ def viewer(actor: Actor) -> None:
         actor.think(0.03)
         cursor, before = actor.some_cursor(), actor.before()
         was_there = cursor in actor.judge.ledger(actor.user).partition.shown
-        answer = tried(partial(actor.services.open_partition(actor.user).image, cursor))
+        answer = tried(actor, partial(actor.services.open_partition(actor.user).image, cursor))
         if not isinstance(answer, Crash):
             actor.judge.image(before, cursor, answer, was_there=was_there)
 
@@ -198,10 +202,13 @@ class Library:
 
     def __init__(self, actor: Actor) -> None:
         self._actor = actor
-        self._partition = actor.services.open_partition(actor.user)
         self._limit = actor.random.choice((1, 2, 3, 5, 50))
         self.position = START
         self.images: set[int] = set()
+
+    @property
+    def _partition(self) -> Partition:
+        return self._actor.services.open_partition(self._actor.user)
 
     def read(self) -> bool:
         """Reads page after page to the end; whether that came off."""
@@ -238,7 +245,9 @@ class Library:
     def _page(self, top: Cursor | None) -> Page | None:
         actor, before = self._actor, self._actor.before()
         at_least = Cursor(before.acked) if actor.chance(0.2) else None
-        page = tried(lambda: self._partition.page(self._limit, top, at_least, actor.deadline()))
+        page = tried(
+            actor, lambda: self._partition.page(self._limit, top, at_least, actor.deadline())
+        )
         actor.stage.network.say(f"page below {top} of {self._limit} -> {page!r:.300}")
         if isinstance(page, NotSyncedYet):
             actor.judge.require(before.partition_tail < (at_least or 0), "I5", "it was synced")
@@ -253,7 +262,9 @@ class Library:
     def _changes(self) -> Changes | None:
         actor, before = self._actor, self._actor.before()
         after = self.position
-        changes = tried(lambda: self._partition.changes(after, self._limit, actor.deadline()))
+        changes = tried(
+            actor, lambda: self._partition.changes(after, self._limit, actor.deadline())
+        )
         actor.stage.network.say(f"changes after {after} -> {changes!r:.300}")
         if isinstance(changes, Changes):
             actor.judge.changes(before, after, changes)
@@ -301,7 +312,7 @@ def operate(actor: Actor, name: str, event: Mapping[str, Any]) -> Mapping[str, A
     """An operation, resumed until it is done, and asked for again after failures."""
     for _ in range(RESUMES):
         deadline = actor.deadline(BACKGROUND_SECONDS)
-        answer = tried(partial(OPERATIONS[name], actor.services, event, deadline))
+        answer = tried(actor, partial(OPERATIONS[name], actor.services, event, deadline))
         actor.stage.network.say(f"{name} {event} -> {answer!r:.200}")
         if isinstance(answer, BaseException):
             actor.think()
@@ -362,7 +373,7 @@ def bell(actor: Actor, shard: Shard) -> None:
         while not shard.records:
             shard.waiting = scheduler.current
             scheduler.park()
-        _deliver(actor, shard.take(actor.random.randint(1, 6)))
+        _deliver(actor, actor.stage.stream.take(shard, actor.random.randint(1, 6)))
 
 
 def _deliver(actor: Actor, batch: list[Record]) -> None:
@@ -382,7 +393,8 @@ def _ring(actor: Actor, batch: list[Record]) -> set[str]:
     deadline = actor.deadline(BACKGROUND_SECONDS)
     services = actor.services
     answer = tried(
-        lambda: doorbell.ring({"Records": batch}, services.syncer, services.metrics, deadline)
+        actor,
+        lambda: doorbell.ring({"Records": batch}, services.syncer, services.metrics, deadline),
     )
     actor.stage.network.say(f"ring {len(batch)} -> {answer!r:.80}")
     if isinstance(answer, BaseException):

@@ -3,7 +3,6 @@
 import hashlib
 import logging
 import time
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -70,7 +69,7 @@ def run(plan: Plan, mutate: Mutate = unchanged) -> Outcome:
         steps=stage.scheduler.steps,
         calls=stage.network.calls,
         checks=stage.judge.checks,
-        faults=Counter(stage.network.faults),
+        faults=stage.network.faults + stage.stream.troubles,
         seconds=time.process_time() - began,
         trace=tuple(stage.network.trace),
     )
@@ -114,12 +113,12 @@ def live_through(stage: Stage) -> None:
         many = min(left, OLD_BATCH)
         errand = Errand(actor.user, tuple(actor.payload() for _ in range(many)))
         stage.errands[task] = errand
-        stage.services.primary.append(errand.user, errand.payloads, stage.clock.deadline(60))
+        actor.services.primary.append(errand.user, errand.payloads, stage.clock.deadline(60))
         del stage.errands[task]
         left -= many
         if stage.plan.old < MANY and actor.chance(0.5):
-            stage.services.syncer.sync(actor.user, stage.clock.deadline(60))
-            stage.services.deleter.delete(actor.user, actor.some_image(), stage.clock.deadline(60))
+            actor.services.syncer.sync(actor.user, stage.clock.deadline(60))
+            actor.services.deleter.delete(actor.user, actor.some_image(), stage.clock.deadline(60))
     if stage.plan.legacy:
         grow_old(stage, actor)
 

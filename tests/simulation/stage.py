@@ -1,6 +1,7 @@
 """Everything that a simulation consists of, wired together: engine, network, product and judge."""
 
 import zlib
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ from chalicelib.bootstrap import build
 from chalicelib.config import TableNames
 from chalicelib.dynamo import Dynamo
 from chalicelib.entries import UserId
+from chalicelib.services import Services
 from tests.simulation.engine import Change, MemoryDynamo
 from tests.simulation.invariants import Errand, Judge
 from tests.simulation.network import Network, Roughness
@@ -16,6 +18,9 @@ from tests.simulation.scheduler import Scheduler, Task
 
 TABLES = TableNames(primary="primary", partition="partition", idempotency="idempotency")
 NAMES = ("alice", "bob", "carol", "dave")
+
+REORDERED = "reordered"
+"""A stream's trouble that no plan gives a chance to: one shard is faster than another."""
 
 Record = Mapping[str, Any]
 
@@ -44,7 +49,8 @@ class Shard:
 
 
 class Stream:
-    """The primary's stream of keys, in shards by the hash of an item's key."""
+    """The primary's stream of keys, in shards by the hash of an item's key. `troubles` counts what
+    befell its records until it was calm."""
 
     def __init__(self, scheduler: Scheduler, plan: Plan) -> None:
         self._scheduler = scheduler
@@ -52,6 +58,8 @@ class Stream:
         self.shards = [Shard() for _ in range(BELLS)]
         self.all: list[Record] = []
         self.calm = False
+        self.troubles: Counter[str] = Counter()
+        self._newest: dict[str, str] = defaultdict(str)
 
     def emit(self, change: Change) -> None:
         record = record_of(change, len(self.all) + 1)
@@ -67,6 +75,20 @@ class Stream:
             self._scheduler.wake(shard.waiting, self._scheduler.current.random.expovariate(20))
             shard.waiting = None
 
+    def take(self, shard: Shard, most: int) -> list[Record]:
+        batch = shard.take(most)
+        for record in batch:
+            self._note_order(record)
+        return batch
+
+    def _note_order(self, record: Record) -> None:
+        """Whether a later record of the same user came before it, from another shard."""
+        user = record["dynamodb"]["Keys"]["user_id"]["S"]
+        number = record["dynamodb"]["SequenceNumber"]
+        if not self.calm and number < self._newest[user]:
+            self.troubles[REORDERED] += 1
+        self._newest[user] = max(number, self._newest[user])
+
     def _copies(self) -> int:
         if self._strikes("dropped"):
             return 0
@@ -74,7 +96,9 @@ class Stream:
 
     def _strikes(self, trouble: str) -> bool:
         chance = self._plan.troubles.get(trouble, 0)
-        return not self.calm and self._scheduler.current.random.random() < chance
+        strikes = not self.calm and self._scheduler.current.random.random() < chance
+        self.troubles[trouble] += strikes
+        return strikes
 
 
 class Stage:
@@ -90,14 +114,7 @@ class Stage:
         self.stream = Stream(self.scheduler, plan)
         self.commits = 0
         self.clock = self.network.clock()
-        self.services = build(
-            mutate(self.network),
-            TABLES,
-            clock=self.clock,
-            new_idem=self._new_idem,
-            uniform=self._uniform,
-            emit=lambda _line: None,
-        )
+        self._mutate = mutate
         self.errands: dict[Task, Errand] = {}
         self.idems: dict[Task, str] = {}
         self._issued = 0
@@ -105,6 +122,17 @@ class Stage:
     @property
     def users(self) -> Sequence[UserId]:
         return [user_of(number) for number in range(self.plan.users)]
+
+    def new_services(self) -> Services:
+        """The product in a process of its own: what it remembers, no other process knows."""
+        return build(
+            self._mutate(self.network),
+            TABLES,
+            clock=self.clock,
+            new_idem=self._new_idem,
+            uniform=self._uniform,
+            emit=lambda _line: None,
+        )
 
     def calm(self, *, calm: bool = True) -> None:
         """From now on nothing goes wrong and nothing is stale; or again, as planned."""
