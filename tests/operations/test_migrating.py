@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from chalicelib.dynamo import UnknownOutcome
-from chalicelib.entries import START, Cursor, UserId
+from chalicelib.entries import START, Cursor, Row, UserId
+from chalicelib.errors import ImageNotFound
+from chalicelib.partition import Changes, Page
 from chalicelib.versions import CURRENT, upgraded
 from tests.operations.support import (
     Answer,
@@ -205,3 +208,74 @@ def test_migrating_does_not_append(store: Store) -> None:
     store.save(ALICE)
     assert migrate(store)["rewritten"] == 3
     assert versions(store) == ["2"] * 3
+
+
+VERSION_1 = Path(__file__).parent / "version_1.json"
+"""Both logs of a user, item by item as the first version stored them: a stub, an image with every
+field, the deletion of the first, and an image with none but the needed."""
+
+IMAGE_2 = (
+    '{"cursor":2,"prompt":"a \\u003cb\\u003efox\\u003c/b\\u003e \\u0026 \\"friends\\" 🦊\\u2028é",'
+    '"imageUrl":"https://images.example/2.png?a=1\\u0026b=2","model":"sketch\\u003c2\\u003e",'
+    '"seed":"18446744073709551615","steps":30,"createdAt":"2026-01-01T08:00:01.020Z"}'
+)
+IMAGE_4 = (
+    '{"cursor":4,"prompt":"a fox","imageUrl":"https://images.example/4.png",'
+    '"createdAt":"2026-01-01T08:00:03.000Z"}'
+)
+ROWS = (
+    Row(Cursor(2), 2, IMAGE_2),
+    Row(Cursor(3), 1, deletes=Cursor(1)),
+    Row(Cursor(4), 2, IMAGE_4),
+)
+"""What readers must be told of them."""
+
+
+@pytest.fixture
+def first_version(store: Store) -> Store:
+    logs = json.loads(VERSION_1.read_text())
+    for log in ("primary", "partition"):
+        for item in logs[log]:
+            store.dynamo.put_item(TableName=getattr(store.tables, log), Item=item)
+    return store
+
+
+def assert_served(store: Store) -> None:
+    """By pages, changes and single images alike."""
+    partition = store.partition(ALICE)
+    whole = partition.page(50, None, None, store.deadline)
+    assert whole == Page((IMAGE_4, IMAGE_2), None, Cursor(4), 2)
+    assert partition.changes(START, 50, store.deadline) == Changes(ROWS, Cursor(4), True)
+    assert [partition.image(Cursor(cursor)) for cursor in (2, 4)] == [IMAGE_2, IMAGE_4]
+    with pytest.raises(ImageNotFound):
+        partition.image(Cursor(1))
+
+
+def test_migrating_what_the_first_version_stored_is_served_at_once(first_version: Store) -> None:
+    before = stored(first_version, ALICE)
+    assert_served(first_version)
+    assert stored(first_version, ALICE) == before
+    assert versions(first_version) == [None, "1", "1", "1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "event", "expected"),
+    [
+        ("sync_user", {"user": ALICE}, {"done": True, "user": ALICE, "cursor": 4, "applied": 0}),
+        ("migrate", {}, {"done": True, "users": 1, "rewritten": 3}),
+    ],
+)
+def test_migrating_what_the_first_version_stored(
+    first_version: Store, name: str, event: Answer, expected: Answer
+) -> None:
+    """By a sync of its user, or in bulk: today's rows, which are served as before."""
+    before = stored(first_version, ALICE)
+    assert operate(first_version, name, event) == expected
+    assert stored(first_version, ALICE) == [
+        before[0],
+        {**before[1], "image": {"S": IMAGE_2}, "version": {"N": "2"}},
+        {**before[2], "version": {"N": "2"}},
+        {**before[3], "image": {"S": IMAGE_4}, "version": {"N": "2"}},
+    ]
+    assert_served(first_version)
+    assert_as_projected(first_version)
