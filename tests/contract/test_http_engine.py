@@ -11,10 +11,8 @@ from typing import Any
 import pytest
 
 from chalicelib.connections import Reply, TransportFailed
-from chalicelib.dynamo import CALL_SECONDS, CallFailed, Reason, Refused, UnknownOutcome
-from chalicelib.entries import Cursor
+from chalicelib.dynamo import CALL_SECONDS, CallFailed, UnknownOutcome
 from chalicelib.http_engine import TRIES, TRY_SECONDS, HttpDynamo
-from chalicelib.items import entry_to_item
 from chalicelib.signing import Credentials, Signer
 from chalicelib.timing import Clock
 from tests.support import ALICE, Store, foreign
@@ -139,26 +137,6 @@ def test_credentials_are_asked_for_at_each_try() -> None:
     line.dynamo_of(lambda: Credentials(next(keys), "secret")).query()
     signed = [headers["authorization"] for headers, _body in line.sent]
     assert ["FIRST" in signed[0], "SECOND" in signed[1]] == [True, True]
-
-
-def test_a_refused_put_tells_what_stands_there(store: Store) -> None:
-    """The reason holds the item that was found, as the real engine answers it."""
-    store.put_entry(ALICE, foreign(1))
-    with pytest.raises(Refused) as refused:
-        store.put_entry(ALICE, foreign(1))
-    item = entry_to_item(ALICE, foreign(1))
-    assert refused.value.reasons == (Reason("ConditionalCheckFailed", item),)
-
-
-def test_a_refused_transaction_has_a_reason_per_write(store: Store) -> None:
-    """In order: what was found where a condition failed, and "None" for the others."""
-    store.put_entry(ALICE, foreign(2))
-    items = [entry_to_item(ALICE, foreign(cursor)) for cursor in (1, 2, 3)]
-    with pytest.raises(Refused) as refused:
-        store.primary_log.put_new(items)
-    found = Reason("ConditionalCheckFailed", items[1])
-    assert refused.value.reasons == (Reason("None"), found, Reason("None"))
-    assert store.primary_log.get(ALICE, Cursor(1)) is None
 
 
 @pytest.fixture
