@@ -16,15 +16,13 @@ import statistics
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 from playwright.sync_api import CDPSession, Page, sync_playwright
 
-from local.demo import images
 from local.drawn import DRAWN, PATH
 from tests.api.server import Server, running
-from tests.api.support import sync
+from tests.api.support import fill_with_demo
 from tests.browser.chromium import ARGUMENTS, browser
 from tests.browser.visitor import HOME, Visitor
 
@@ -101,7 +99,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, running(Path(folder) / "data") as server:
-        fill(server)
+        fill_with_demo(server, NAME, COUNT)
         with sync_playwright() as playwright:
             started = playwright.chromium.launch(executable_path=browser(), args=ARGUMENTS)
             context = started.new_context(viewport={"width": 1280, "height": 800})
@@ -110,14 +108,6 @@ def main() -> None:
             tab = Tab(server, page, slowed(page, asked.latency))
             tell(tab, asked.rounds)
             started.close()
-
-
-def fill(server: Server) -> None:
-    with server.client(NAME) as client:
-        left = images(COUNT)
-        while batch := list(islice(left, 25)):
-            client.post("/api/images/batch", json={"images": batch}).raise_for_status()
-        sync(client)
 
 
 def slowed(page: Page, latency: int) -> CDPSession:

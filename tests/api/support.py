@@ -1,11 +1,13 @@
 """Words that the tests of the API share."""
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import botocore.session
 import httpx
 
+from local.demo import images
 from tests.api.server import Server
 
 JSON = {"Content-Type": "application/json"}
@@ -30,6 +32,15 @@ def sync(client: httpx.Client) -> int:
     assert synced["upToDate"]
     cursor: int = synced["cursor"]
     return cursor
+
+
+def fill_with_demo(server: Server, name: str, many: int) -> None:
+    """Gives the user so many of the demo's images."""
+    with server.client(name) as client:
+        left = images(many)
+        while batch := list(islice(left, 25)):
+            client.post("/api/images/batch", json={"images": batch}).raise_for_status()
+        sync(client)
 
 
 def pages(client: httpx.Client, limit: int) -> Iterator[dict[str, Any]]:

@@ -9,7 +9,6 @@ import tempfile
 from base64 import b64decode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from local.demo import images
 from tests.api.server import Server, running
-from tests.api.support import sync
+from tests.api.support import fill_with_demo
 from tests.browser.chromium import ARGUMENTS, browser
 from tests.browser.visitor import Visitor, fill_form, grid
 
@@ -43,18 +42,10 @@ FONTS = """<fontconfig>
 def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, running(Path(folder) / "data") as server:
-        fill(server)
+        fill_with_demo(server, NAME, COUNT)
         with chromium(Path(folder)) as started:
             for name, (settings, pose) in PICTURES.items():
                 take(server, started, name, settings, pose)
-
-
-def fill(server: Server) -> None:
-    with server.client(NAME) as client:
-        left = images(COUNT)
-        while batch := list(islice(left, 25)):
-            client.post("/api/images/batch", json={"images": batch}).raise_for_status()
-        sync(client)
 
 
 @contextmanager
