@@ -66,7 +66,7 @@ export function asProblem(thrown: unknown): Problem {
 }
 
 export const OUTDATED =
-  "A part of the gallery could not be fetched: it may have been updated. Reload the page to go on.";
+  "A part of the gallery is missing here: it may have been updated. Reload the page.";
 
 /** What a part of the gallery that could not be fetched comes to: its stage may have another by now. */
 export function notFetched(thrown: unknown): never {

@@ -17,7 +17,7 @@ export function Broken(props: Props): JSX.Element {
   const isFetching = props.error instanceof Problem;
   if (!isFetching) reportError(props.error);
   const text = () => {
-    if (!isFetching) return "Something went wrong here. Reload the page to go on.";
+    if (!isFetching) return "Something went wrong here. Reload the page.";
     return online() ? OUTDATED : "You are offline, and this part of the gallery is not here yet.";
   };
   return (
