@@ -2,16 +2,18 @@
 
 import { Navigate, Route, Router } from "@solidjs/router";
 import { QueryClient, QueryClientProvider } from "@tanstack/solid-query";
-import { lazy, Show, Suspense, type JSX } from "solid-js";
+import { ErrorBoundary, lazy, Show, Suspense, type JSX } from "solid-js";
 import { createApi } from "./api/client";
+import { notFetched } from "./api/problem";
 import { createLibrary } from "./library/create-library";
 import { Device } from "./library/persist";
 import { LibraryContext } from "./library/use-library";
 import { SessionContext, startSession, useSession, type User } from "./session/use-session";
 import type { Settings } from "./settings";
+import { Broken } from "./views/Broken";
 import { Gallery } from "./views/Gallery";
 
-const SignIn = lazy(() => import("./views/SignIn"));
+const SignIn = lazy(() => import("./views/SignIn").catch(notFetched));
 
 /** `base` is the page's: all other addresses are relative to it. */
 export function App({ settings, base }: { settings: Settings; base: string }): JSX.Element {
@@ -46,12 +48,14 @@ export function App({ settings, base }: { settings: Settings; base: string }): J
   return (
     <QueryClientProvider client={client}>
       <SessionContext.Provider value={session}>
-        <Suspense>
-          <Router base={new URL(base).pathname.replace(/\/$/, "")}>
-            <Route path="/dashboard/images/:cursor?" component={Page} />
-            <Route path="*" component={() => <Navigate href="/dashboard/images" />} />
-          </Router>
-        </Suspense>
+        <ErrorBoundary fallback={(error) => <Broken error={error} />}>
+          <Suspense>
+            <Router base={new URL(base).pathname.replace(/\/$/, "")}>
+              <Route path="/dashboard/images/:cursor?" component={Page} />
+              <Route path="*" component={() => <Navigate href="/dashboard/images" />} />
+            </Router>
+          </Suspense>
+        </ErrorBoundary>
       </SessionContext.Provider>
     </QueryClientProvider>
   );

@@ -217,6 +217,17 @@ def test_the_grid_is_walked_by_keys(page: Page) -> None:
     expect(newest).to_be_in_viewport(ratio=1)
 
 
+def test_the_key_home_leads_to_the_very_top(page: Page) -> None:
+    page.set_viewport_size({"width": 700, "height": 400})
+    settle(page)
+    tile(page, PROMPTS[-1]).press("End")
+    expect(tile(page, PROMPTS[0])).to_be_focused()
+    assert page.evaluate("scrollY") > 0
+    page.keyboard.press("Home")
+    expect(tile(page, PROMPTS[-1])).to_be_focused()
+    assert page.evaluate("scrollY") == 0
+
+
 def test_deleting_by_key_leaves_the_focus_at_the_next_image(page: Page) -> None:
     tile(page, PROMPTS[5]).press("Delete")
     expect(tile(page, PROMPTS[5])).to_have_count(0)

@@ -96,6 +96,20 @@ def test_looking_closer_goes_through_what_was_found(page: Page) -> None:
     expect(detail.get_by_role("region", name="Prompt")).to_contain_text("A Fox in the snow")
 
 
+def test_what_is_found_is_seen_from_its_beginning(
+    arrive: Arrive, alice: httpx.Client, name: str
+) -> None:
+    save(alice, FIRST_PAGE)
+    page = arrive().sign_in(name).page
+    for query in ("prompt", "prom"):
+        expect(tiles(page).first).to_be_visible()
+        page.mouse.wheel(0, 900)
+        page.wait_for_function("() => scrollY > 0")
+        search(page, query)
+        page.wait_for_function("() => scrollY === 0")
+        expect(page.get_by_role("list", name="Images found")).to_be_visible()
+
+
 def test_what_another_device_saves_is_found_as_well(page: Page, alice: httpx.Client) -> None:
     search(page, "snow")
     expect(tiles(page)).to_have_count(2)

@@ -101,6 +101,7 @@ def test_the_next_user_of_a_tab_never_sees_the_last_ones_images(
     visitor.sign_in(name)
     expect(tile(visitor.page, "a secret otter")).to_be_visible()
     assert seen  # the watch works
+    visitor.wait_until(lambda: "a secret otter" in kept(visitor.page))
     visitor.sign_out()
     expect(visitor.page.get_by_role("button", name="Sign in")).to_be_visible()
     seen.clear()

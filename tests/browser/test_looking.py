@@ -32,7 +32,7 @@ FOX = {
 
 
 def detail(page: Page) -> Locator:
-    return page.get_by_role("dialog", name="Image", exact=True)
+    return page.get_by_role("dialog", name="Image")
 
 
 def expect_shown(visitor: Visitor, prompt: str, cursor: int) -> None:
@@ -155,6 +155,60 @@ def test_a_finger_pulls_the_images_beside_it_in(arrive: Arrive, name: str) -> No
     expect_shown(visitor, "a heron", 2)
     swipe(page, 150)
     expect_shown(visitor, "an otter", 3)
+
+
+def focused(page: Page) -> str:
+    """The name of what has the focus."""
+    return str(
+        page.evaluate("(at => at.ariaLabel ?? at.textContent.trim())(document.activeElement)")
+    )
+
+
+@pytest.mark.usefixtures("full")
+def test_it_begins_at_its_close_button_under_the_images_name_and_keys_leave_the_focus_there(
+    visitor: Visitor,
+) -> None:
+    page = visitor.page
+    tile(page, "a heron").press("Enter")
+    expect(page.get_by_role("dialog", name="Image: a heron")).to_be_visible()
+    close = detail(page).get_by_role("button", name="Close")
+    expect(close).to_be_focused()
+    for key, prompt, cursor in (("ArrowRight", "a fox", 1), ("ArrowLeft", "a heron", 2)):
+        page.keyboard.press(key)
+        expect_shown(visitor, prompt, cursor)
+        expect(close).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(detail(page)).to_have_count(0)
+    expect(tile(page, "a heron")).to_be_focused()
+
+
+@pytest.mark.usefixtures("full")
+def test_a_button_keeps_the_focus_as_long_as_it_leads_on(visitor: Visitor) -> None:
+    page = visitor.page
+    tile(page, "an otter").click()
+    following = detail(page).get_by_role("button", name="Next image")
+    following.focus()
+    page.keyboard.press("Enter")
+    expect_shown(visitor, "a heron", 2)
+    expect(following).to_be_focused()
+    page.keyboard.press("Enter")
+    expect_shown(visitor, "a fox", 1)
+    expect(following).to_have_count(0)
+    expect(detail(page).get_by_role("button", name="Close")).to_be_focused()
+
+
+@pytest.mark.usefixtures("full")
+def test_tab_goes_through_it_in_the_order_of_what_is_seen(visitor: Visitor) -> None:
+    page = visitor.page
+    tile(page, "a heron").click()
+    expect_shown(visitor, "a heron", 2)
+    order = ["a heron", "Copy prompt", "Open original", "Delete"]
+    met = []
+    for _ in range(7):
+        page.keyboard.press("Tab")
+        met.append(focused(page))
+    assert met[:4] == order
+    assert met[-2:] == ["Previous image", "Next image"]  # after the browser's own controls
 
 
 @pytest.mark.usefixtures("full")

@@ -279,6 +279,23 @@ def test_addresses_pasted_on_the_page_are_saved_by_one_batch(
     expect_one_batch(visitor, alice)
 
 
+def test_what_happens_to_the_document_itself_is_a_key_or_a_paste_like_any_other(
+    visitor: Visitor,
+) -> None:
+    """Scripts and extensions send such, and so does a browser where nothing has the focus."""
+    visitor.page.evaluate(
+        """address => {
+          document.dispatchEvent(new KeyboardEvent("keydown", { key: "x" }));
+          const clipboardData = new DataTransfer();
+          clipboardData.setData("text/plain", address);
+          document.dispatchEvent(new ClipboardEvent("paste", { clipboardData }));
+        }""",
+        ADDRESSES[0],
+    )
+    form = visitor.page.get_by_role("dialog", name="Save images")
+    expect(form.get_by_label("Image address")).to_have_value(ADDRESSES[0])
+
+
 def test_addresses_pasted_in_the_form_are_saved_by_one_batch(
     arrive: Arrive, alice: httpx.Client, name: str
 ) -> None:

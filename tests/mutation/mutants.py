@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Mutant:
-    """`old`, which stands exactly once in `file`, becomes `new`; then some of `tests` must fail."""
+    """`old`, which stands exactly once in `file`, becomes `new`; then some of `tests` must fail.
+
+    `tests` are pytest's, or those of one file of Vitest. The gallery is built anew for pytest's.
+    """
 
     name: str
     file: str
@@ -20,6 +23,13 @@ SYNC = "tests/contract/test_sync.py"
 PARTITION = "tests/contract/test_partition.py"
 WIRE = "tests/contract/test_wire.py"
 FOLDING = "tests/contract/test_folding.py"
+
+OUTBOX = "gallery/src/library/outbox.test.ts"
+REMOVAL = "gallery/src/library/removal.test.ts"
+LIBRARY = "gallery/src/library/library.test.ts"
+QUERIES = "gallery/src/library/queries.test.ts"
+SESSION = "gallery/src/session/session.test.ts"
+CLIENT = "gallery/src/api/client.test.ts"
 
 MUTANTS = [
     # Append
@@ -773,5 +783,217 @@ MUTANTS = [
         'return "*" in tags or etag in tags',
         'return "*" in tags or any(tag.startswith(\'"\') for tag in tags)',
         "tests/isolation/test_isolation.py -k anothers_tag",
+    ),
+    # The gallery, by its own tests
+    Mutant(
+        "a-save-is-sent-again-under-a-new-key",
+        "gallery/src/library/outbox.ts",
+        "      await this.#fail(sent, asProblem(thrown));\n",
+        "      await this.#fail({ ...sent, key: crypto.randomUUID() }, asProblem(thrown));\n",
+        f"{OUTBOX} -t done.once",
+    ),
+    Mutant(
+        "when-a-save-was-sent-is-not-kept",
+        "gallery/src/library/outbox.ts",
+        "    await this.around.kept.put(sent);\n",
+        "",
+        f"{OUTBOX} -t after.a.day",
+    ),
+    Mutant(
+        "a-confirmed-save-stays-on-the-device",
+        "gallery/src/library/outbox.ts",
+        "    await this.around.kept.drop(save.id);\n",
+        "",
+        f"{OUTBOX} -t nothing.is.kept",
+    ),
+    Mutant(
+        "a-save-without-a-sign-in-is-refused",
+        "gallery/src/library/outbox.ts",
+        "if (!signedOut && !isTransient(problem))",
+        "if (!isTransient(problem))",
+        f"{OUTBOX} -t without.a.sign-in",
+    ),
+    Mutant(
+        "a-discarded-save-stays-in-the-grid",
+        "gallery/src/library/outbox.ts",
+        "    this.#become(this.#entries.filter(({ save }) => save.id !== id));\n",
+        "",
+        f"{OUTBOX} -t until.it.is.discarded",
+    ),
+    Mutant(
+        "a-deletion-is-not-held-back",
+        "gallery/src/library/removal.ts",
+        "this.around.later(() => this.send(), HELD);",
+        "this.around.later(() => this.send(), 0);",
+        f"{REMOVAL} -t is.held.back",
+    ),
+    Mutant(
+        "an-undone-deletion-is-sent",
+        "gallery/src/library/removal.ts",
+        "  undo(): void {\n    this.#giveUp();\n",
+        "  undo(): void {\n    this.send();\n",
+        f"{REMOVAL} -t undone",
+    ),
+    Mutant(
+        "a-deletion-that-failed-stays-hidden",
+        "gallery/src/library/removal.ts",
+        "going: except(this.#now.going, failed.cursors), failed",
+        "failed",
+        f"{REMOVAL} -t comes.back.with.why",
+    ),
+    Mutant(
+        "a-page-that-closes-keeps-what-it-holds",
+        "gallery/src/library/create-library.ts",
+        '  listen("pagehide", () => removals.close());\n',
+        "",
+        "gallery/src/library/create-library.test.ts -t a.page.that.closes",
+    ),
+    Mutant(
+        "a-deletion-ends-with-its-page",
+        "gallery/src/api/client.ts",
+        ", keepalive: true }",
+        " }",
+        f"{CLIENT} -t outlives",
+    ),
+    Mutant(
+        "an-older-page-brings-back-what-was-deleted",
+        "gallery/src/library/library.ts",
+        "page.images.filter((image) => !gone.has(image.cursor))",
+        "page.images",
+        f"{LIBRARY} -t bring.the.image.back",
+    ),
+    Mutant(
+        "an-answer-that-comes-late-is-folded-in",
+        "gallery/src/library/library.ts",
+        "if (after > library.cursor || feed.cursor <= library.cursor)",
+        "if (after > library.cursor)",
+        f"{LIBRARY} -t never.goes.back",
+    ),
+    Mutant(
+        "changes-are-folded-in-twice",
+        "gallery/src/library/library.ts",
+        "feed.changes.filter((change) => change.cursor > library.cursor)",
+        "feed.changes",
+        f"{LIBRARY} -t whatever.order",
+    ),
+    Mutant(
+        "a-restored-library-is-not-started-over",
+        "gallery/src/library/queries.ts",
+        '    if (problem.code !== "resync-required") throw problem;\n    return undefined;\n',
+        "    throw problem;\n",
+        f"{QUERIES} -t starts.over",
+    ),
+    Mutant(
+        "what-is-not-synced-yet-is-not-synced",
+        "gallery/src/library/queries.ts",
+        "await api.sync();\n      if",
+        "{ cursor: 0, upToDate: false };\n      if",
+        f"{QUERIES} -t syncs.until",
+    ),
+    Mutant(
+        "a-server-in-trouble-is-asked-as-often",
+        "gallery/src/library/queries.ts",
+        "state.error ? POLL_IN_TROUBLE : POLL",
+        "POLL",
+        f"{QUERIES} -t less.often",
+    ),
+    Mutant(
+        "the-cache-is-anyones",
+        "gallery/src/library/queries.ts",
+        'return ["images", user];',
+        'return ["images", "anyone"];',
+        f"{QUERIES} -t nothing.to.another",
+    ),
+    Mutant(
+        "signing-out-forgets-nothing",
+        "gallery/src/session/session.ts",
+        "    await this.around.forget(user);\n",
+        "",
+        f"{SESSION} -t forgets.the.user",
+    ),
+    Mutant(
+        "anothers-sign-in-is-taken",
+        "gallery/src/session/sign-in.ts",
+        "new URL(address), attempt.state)",
+        "new URL(address), oauth.skipStateCheck)",
+        f"{SESSION} -t another.state",
+    ),
+    Mutant(
+        "another-users-token-is-taken",
+        "gallery/src/session/sign-in.ts",
+        "if (claims && claims.sub !== grant.user.id)",
+        "if (claims && !claims.sub)",
+        f"{SESSION} -t names.another.user",
+    ),
+    Mutant(
+        "an-answer-is-taken-twice",
+        "gallery/src/session/session.ts",
+        "    this.#attempt.clear();\n",
+        "",
+        f"{SESSION} -t taken.once",
+    ),
+    Mutant(
+        "a-server-that-asks-for-time-gets-none",
+        "gallery/src/api/problem.ts",
+        "Math.max((problem.retryAfter ?? 0) * 1000, longest * (0.5 + Math.random() / 2))",
+        "longest * (0.5 + Math.random() / 2)",
+        f"{CLIENT} -t waits.grow",
+    ),
+    # The gallery, in the browser
+    Mutant(
+        "the-next-user-sees-the-formers-images",
+        "gallery/src/library/persist.ts",
+        "return `library 1 ${user}`;",
+        "return `library 1`;",
+        "tests/browser/test_library.py -k in_a_second_tab",
+    ),
+    Mutant(
+        "a-prompt-is-markup",
+        "gallery/src/views/Detail.tsx",
+        '<p tabindex="0">{props.image.prompt}</p>',
+        '<p tabindex="0" innerHTML={props.image.prompt} />',
+        "tests/browser/test_library.py -k shown_as_text",
+    ),
+    Mutant(
+        "a-search-seems-to-be-of-all",
+        "gallery/src/views/Notes.tsx",
+        "<Show when={!library.complete()} fallback={` in all",
+        "<Show when={false} fallback={` in all",
+        "tests/browser/test_finding.py -k how_much_was_searched",
+    ),
+    Mutant(
+        "the-focus-comes-back-to-another-image",
+        "gallery/src/views/Gallery.tsx",
+        "        else if (now === undefined) gallery.show(String(before));\n",
+        "",
+        "tests/browser/test_looking.py -k closing_is_back",
+    ),
+    Mutant(
+        "what-is-wrong-is-not-told-at-the-field",
+        "gallery/src/views/SaveForm.tsx",
+        "change({ refusal: { detail, errors } });",
+        "change({ refusal: { detail, errors: [] } });",
+        "tests/browser/test_saving.py -k stands_at_the_field",
+    ),
+    Mutant(
+        "a-refused-save-leaves-its-tile",
+        "gallery/src/views/SaveForm.tsx",
+        "      gallery.library.discard(result.id);\n",
+        "",
+        "tests/browser/test_saving.py -k stands_at_the_field",
+    ),
+    Mutant(
+        "the-token-is-every-tabs",
+        "gallery/src/session/use-session.ts",
+        "return sessionStorage;",
+        "return localStorage;",
+        "tests/browser/test_security.py -k second_tab_has",
+    ),
+    Mutant(
+        "what-is-gone-reloads-the-page",
+        "gallery/src/views/Broken.tsx",
+        "  if (!isFetching) reportError(props.error);",
+        "  if (!isFetching) reportError(props.error);\n  else location.reload();",
+        "tests/browser/test_trouble.py -k reloaded_by_itself",
     ),
 ]

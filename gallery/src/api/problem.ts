@@ -6,7 +6,8 @@ type Answered = components["schemas"]["Problem"];
 export type FieldError = components["schemas"]["FieldError"];
 
 /** The server's stable codes, and ours for what never became one of its answers. */
-export type ProblemCode = Answered["code"] | "offline" | "not-understood" | "outcome-unknown";
+export type ProblemCode =
+  Answered["code"] | "offline" | "outdated" | "not-understood" | "outcome-unknown";
 
 /** Why a call was not answered as hoped: decide by `code`, show `detail`. */
 export class Problem extends Error {
@@ -24,6 +25,7 @@ export class Problem extends Error {
 
 const TRANSIENT: ReadonlySet<ProblemCode> = new Set([
   "offline",
+  "outdated",
   "not-understood",
   "too-many-requests",
   "internal-error",
@@ -61,4 +63,12 @@ export function asProblem(thrown: unknown): Problem {
   if (thrown instanceof Problem) return thrown;
   if (thrown instanceof TypeError) return new Problem("offline", "The server cannot be reached.");
   return new Problem("not-understood", "The server's answer was not understood.");
+}
+
+export const OUTDATED =
+  "A part of the gallery is missing here: it may have been updated. Reload the page.";
+
+/** What a part of the gallery that could not be fetched comes to: its stage may have another by now. */
+export function notFetched(thrown: unknown): never {
+  throw navigator.onLine ? new Problem("outdated", OUTDATED) : asProblem(thrown);
 }

@@ -274,6 +274,21 @@ describe("as time goes by", () => {
     expect(page.asked).toEqual(["changes", "changes", "changes", "changes"]);
   });
 
+  test("a server in trouble is asked less often", async () => {
+    const faults: Problem[] = [];
+    const page = open(serverWith(9), {
+      bring: async (answer) => {
+        if (faults.length) throw faults[0]!;
+        return answer();
+      },
+    });
+    await vi.advanceTimersByTimeAsync(1);
+    page.asked.length = 0;
+    faults.push(new Problem("unauthenticated", "Sign in again."));
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(page.asked).toEqual(["changes", "changes", "changes", "changes"]); // 5, 20, 35, 50 s
+  });
+
   test("trouble that passes is waited out, and not told unless it lasts", async () => {
     const faults = [1, 2, 3].map(() => new TypeError("Failed to fetch"));
     const page = open(serverWith(9), {

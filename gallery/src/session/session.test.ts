@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { asProblem } from "../api/problem";
+import { asProblem, Problem } from "../api/problem";
 import type { SignIn } from "../settings";
 import { ModelIssuer, SETTINGS } from "../testing/issuer";
 import { Session, type SessionNow } from "./session";
@@ -17,6 +17,8 @@ class Tab {
   time = Date.now();
   address = `${BASE}dashboard/images/7`;
   left = "";
+  /** Why the part that speaks to the issuer cannot be fetched. */
+  gone: Problem | undefined;
   session!: Session;
 
   /** The page is loaded, at the address where the tab is. */
@@ -26,7 +28,10 @@ class Tab {
       settings,
       base: BASE,
       storage: this.#storage(),
-      issuer: async () => new Issuer(settings!, BASE, () => this.time, this.issuer.token),
+      issuer: async () => {
+        if (this.gone) throw this.gone;
+        return new Issuer(settings!, BASE, () => this.time, this.issuer.token);
+      },
       here: () => this.address,
       rewrite: (address) => (this.address = address),
       leave: (address) => (this.left = address),
@@ -340,6 +345,30 @@ test("a plain http issuer is spoken to on this machine alone", async () => {
   await tab.signIn({ ...SETTINGS, tokenEndpoint: "http://issuer.example/token" });
   expect(tab.now.state).toBe("signed-out");
   expect(tab.issuer.asked).toEqual([]);
+});
+
+test("where the part that signs in cannot be fetched, one is told why, as long as that is so", async () => {
+  const tab = new Tab();
+  await tab.signIn();
+  tab.time += 61 * MINUTE;
+  tab.gone = new Problem("outdated", "Reload the page.");
+  expect(await codeOf(tab.session.current())).toBe("unauthenticated");
+  await tab.session.signIn();
+  expect(await codeOf(tab.session.current())).toBe("unauthenticated");
+  expect(tab.now).toMatchObject({ state: "expired", trouble: "Reload the page." });
+  tab.gone = undefined;
+  await tab.session.signIn();
+  expect(tab.left).toContain("development/authorize");
+});
+
+test("where the part that renews a token cannot be fetched, one stays signed in", async () => {
+  const tab = new Tab();
+  tab.issuer.says = { refresh: "a refresh token" };
+  const session = await tab.signIn();
+  tab.time += 61 * MINUTE;
+  tab.gone = new Problem("outdated", "Reload the page.");
+  expect(await codeOf(session.current())).toBe("outdated");
+  expect(tab.now.state).toBe("signed-in");
 });
 
 test("a tab that may store nothing is signed in until it is left", async () => {

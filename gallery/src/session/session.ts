@@ -64,8 +64,9 @@ export class Session implements Tokens {
       const { attempt, url } = await (await this.around.issuer()).begin(this.around.here());
       this.#attempt.put(attempt);
       this.around.leave(url);
-    } catch {
-      this.#tell("Signing in could not begin. Try again.");
+    } catch (error) {
+      const isKnown = error instanceof Problem;
+      this.#tell(isKnown ? error.detail : "Signing in could not begin. Try again.");
     }
   }
 
@@ -119,9 +120,10 @@ export class Session implements Tokens {
 
   async #renewOnce(): Promise<string> {
     const grant = this.#grant.get();
-    const next = grant?.refresh && (await this.#refreshed({ ...grant, refresh: grant.refresh }));
+    if (!grant?.token) throw SIGN_IN_AGAIN; // as was told already
+    const next = grant.refresh && (await this.#refreshed({ ...grant, refresh: grant.refresh }));
     if (this.#grant.get() !== grant) throw SIGN_IN_AGAIN; // signed out meanwhile
-    if (grant) this.#grant.put(next || expired(grant));
+    this.#grant.put(next || expired(grant));
     this.#tell();
     if (!next) throw SIGN_IN_AGAIN;
     return next.token;

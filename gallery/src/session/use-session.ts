@@ -2,6 +2,7 @@
 
 import { createContext, createMemo, createSignal, useContext, type Accessor } from "solid-js";
 import type { Tokens } from "../api/client";
+import { notFetched } from "../api/problem";
 import type { SignIn } from "../settings";
 import { Session, type SessionNow, type SessionState } from "./session";
 import type { User } from "./tokens";
@@ -39,7 +40,7 @@ export function startSession(
     settings,
     base,
     storage: tabStorage(),
-    issuer: async () => new (await import("./sign-in")).Issuer(settings!, base),
+    issuer: async () => new (await import("./sign-in").catch(notFetched)).Issuer(settings!, base),
     here: () => location.href,
     rewrite: (address) => history.replaceState(null, "", address),
     leave: (address) => location.assign(address),

@@ -16,3 +16,12 @@ export function IconButton(props: Props): JSX.Element {
     </button>
   );
 }
+
+/** Loads the page anew: where one is, who is signed in and what is being saved stays. */
+export function Reload(props: { readonly class: string }): JSX.Element {
+  return (
+    <button type="button" class={props.class} onClick={() => location.reload()}>
+      Reload
+    </button>
+  );
+}

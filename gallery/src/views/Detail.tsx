@@ -1,4 +1,4 @@
-import { createEffect, createMemo, onMount, Show, type JSX } from "solid-js";
+import { createEffect, createMemo, on, onMount, Show, type JSX } from "solid-js";
 import type { Image as Shown } from "../library/library";
 import { IconButton } from "./Button";
 import { copy } from "./copy";
@@ -23,8 +23,10 @@ interface Props {
 export default function Detail(props: Props): JSX.Element {
   const gallery = useGallery();
   const { library } = gallery;
+  let closeButton!: HTMLButtonElement;
   const image = createMemo(() => library.image(props.cursor));
   const place = createMemo(() => gallery.cursors().indexOf(props.cursor));
+  const label = () => (image() ? `Image: ${brief(image()!.prompt)}` : "Image");
   const beside = (way: -1 | 1) => (place() < 0 ? undefined : gallery.cursors()[place() + way]);
 
   function go(way: -1 | 1): void {
@@ -55,8 +57,15 @@ export default function Detail(props: Props): JSX.Element {
     if (place() > gallery.cursors().length - 20 && !gallery.searching()) void library.loadOlder();
   });
 
+  /** What had the focus may be gone with the image that was shown, or lead nowhere now. */
+  createEffect(
+    on(place, () => document.querySelector("dialog :focus:not(:disabled)") ?? closeButton.focus(), {
+      defer: true,
+    }),
+  );
+
   return (
-    <Dialog class="detail" label="Image" onClose={props.close} onKeyDown={onKeyDown}>
+    <Dialog class="detail" label={label()} onClose={props.close} onKeyDown={onKeyDown}>
       <Stage image={image()} can={(way) => beside(way) !== undefined} go={go} close={props.close}>
         <Show when={library.missing(props.cursor)}>
           {(problem) => <Missing detail={problem().detail} close={props.close} />}
@@ -69,7 +78,13 @@ export default function Detail(props: Props): JSX.Element {
               {number(place() + 1)} of {number(total())}
             </Show>
           </span>
-          <IconButton icon="close" label="Close" onClick={props.close} />
+          <IconButton
+            ref={closeButton}
+            icon="close"
+            label="Close"
+            autofocus
+            onClick={props.close}
+          />
         </div>
         <Show when={image()}>{(shown) => <About image={shown()} remove={remove} />}</Show>
       </aside>

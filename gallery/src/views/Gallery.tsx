@@ -2,6 +2,7 @@ import { useNavigate, useParams } from "@solidjs/router";
 import {
   createEffect,
   createSignal,
+  ErrorBoundary,
   lazy,
   Match,
   on,
@@ -12,7 +13,9 @@ import {
   Switch,
   type JSX,
 } from "solid-js";
+import { notFetched } from "../api/problem";
 import { useLibrary } from "../library/use-library";
+import { Broken } from "./Broken";
 import { createGallery, GalleryContext } from "./gallery";
 import { Grid } from "./Grid";
 import { Header } from "./Header";
@@ -22,9 +25,9 @@ import { Toasts } from "./Toasts";
 import { brief, number } from "./words";
 
 const PARTS = {
-  detail: () => import("./Detail"),
-  form: () => import("./SaveForm"),
-  keys: () => import("./Keys"),
+  detail: part(() => import("./Detail")),
+  form: part(() => import("./SaveForm")),
+  keys: part(() => import("./Keys")),
 };
 const Detail = lazy(PARTS.detail);
 const SaveForm = lazy(PARTS.form);
@@ -112,21 +115,50 @@ export function Gallery(): JSX.Element {
         </Switch>
       </main>
       <Toasts />
-      <Suspense>
-        <Show when={cursor() !== undefined}>
+      <Show when={cursor() !== undefined}>
+        <Part close={close}>
           <Detail
             cursor={cursor()!}
             go={(next) => navigate(`${HOME}/${next}`, { replace: true, scroll: false })}
             close={close}
           />
-        </Show>
-        <Show when={gallery.draft()} keyed>
-          {(draft) => <SaveForm draft={draft} />}
-        </Show>
-        <Show when={keysShown()}>
+        </Part>
+      </Show>
+      <Show when={gallery.draft()} keyed>
+        {(draft) => (
+          <Part close={() => gallery.write(undefined)}>
+            <SaveForm draft={draft} />
+          </Part>
+        )}
+      </Show>
+      <Show when={keysShown()}>
+        <Part close={() => setKeysShown(false)}>
           <Keys onClose={() => setKeysShown(false)} />
-        </Show>
-      </Suspense>
+        </Part>
+      </Show>
     </GalleryContext.Provider>
   );
+}
+
+interface PartProps {
+  readonly close: () => void;
+  readonly children: JSX.Element;
+}
+
+/** A view over the page that is there once it is fetched; what is wrong with it leaves the page be. */
+function Part(props: PartProps): JSX.Element {
+  return (
+    <ErrorBoundary fallback={(error) => <Broken error={error} close={props.close} />}>
+      <Suspense>{props.children}</Suspense>
+    </ErrorBoundary>
+  );
+}
+
+/**
+ * Fetched once. What failed stays failed until the page is loaded anew: so do browsers have it with
+ * scripts, and styles that failed would be missing at a second try.
+ */
+function part<T>(fetch: () => Promise<T>): () => Promise<T> {
+  let fetched: Promise<T> | undefined;
+  return () => (fetched ??= fetch().catch(notFetched));
 }

@@ -1,12 +1,17 @@
 import { createSignal, Match, Show, Switch, type JSX } from "solid-js";
 import { settings } from "../settings";
 import { useSession } from "../session/use-session";
-import { IconButton } from "./Button";
+import { IconButton, Reload } from "./Button";
 import { copy } from "./copy";
 import { draftFor } from "./draft";
 import { useGallery } from "./gallery";
 import { Icon } from "./Icon";
+import { SignInButton } from "./SignInButton";
 import { images, number } from "./words";
+
+const EXPIRED =
+  "Your sign-in has expired. This is what was here last; what you save now is sent once you have " +
+  "signed in.";
 
 /** What one should know about what is shown below. */
 export function Notes(): JSX.Element {
@@ -25,9 +30,8 @@ export function Notes(): JSX.Element {
       <Match when={session.state() === "expired"}>
         <p class="note" role="status">
           <Icon name="alert" />
-          Your sign-in has expired. This is what was here last; what you save now is sent once you
-          have signed in.
-          <SignInAgain class="small" />
+          {session.trouble() ?? EXPIRED}
+          <SignInButton class="small" />
         </p>
       </Match>
       <Match when={library.problem()}>
@@ -35,9 +39,7 @@ export function Notes(): JSX.Element {
           <p class="note" role="status">
             <Icon name="alert" />
             {problem().detail}
-            <button type="button" class="small" onClick={() => void library.refresh()}>
-              Try again
-            </button>
+            <TryAgain class="small" />
           </p>
         )}
       </Match>
@@ -45,12 +47,15 @@ export function Notes(): JSX.Element {
   );
 }
 
-function SignInAgain(props: { readonly class: string }): JSX.Element {
-  const session = useSession();
+/** Asks the server again, or loads the page anew where only that would help. */
+function TryAgain(props: { readonly class: string }): JSX.Element {
+  const { library } = useGallery();
   return (
-    <button type="button" class={props.class} onClick={() => void session.signIn()}>
-      Sign in
-    </button>
+    <Show when={library.problem()?.code !== "outdated"} fallback={<Reload class={props.class} />}>
+      <button type="button" class={props.class} onClick={() => void library.refresh()}>
+        Try again
+      </button>
+    </Show>
   );
 }
 
@@ -166,11 +171,9 @@ export function Failed(): JSX.Element {
     <section class="blank" role="alert">
       <Icon name="alert" />
       <h2>The library cannot be shown</h2>
-      <p>{library.problem()?.detail}</p>
-      <Show when={session.state() !== "expired"} fallback={<SignInAgain class="primary" />}>
-        <button type="button" class="primary" onClick={() => void library.refresh()}>
-          Try again
-        </button>
+      <p>{session.trouble() ?? library.problem()?.detail}</p>
+      <Show when={session.state() !== "expired"} fallback={<SignInButton class="primary" />}>
+        <TryAgain class="primary" />
       </Show>
     </section>
   );

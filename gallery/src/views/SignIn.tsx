@@ -1,10 +1,10 @@
 import { Show, type JSX } from "solid-js";
 import { useSession } from "../session/use-session";
 import { Mark } from "./Icon";
+import { SignInButton } from "./SignInButton";
 
 export default function SignIn(): JSX.Element {
   const session = useSession();
-  const isBusy = () => session.state() === "signing-in";
   return (
     <main class="sign-in">
       <Mark />
@@ -17,14 +17,7 @@ export default function SignIn(): JSX.Element {
           </p>
         )}
       </Show>
-      <button
-        type="button"
-        class="primary"
-        disabled={isBusy()}
-        onClick={() => void session.signIn()}
-      >
-        {isBusy() ? "Signing in…" : "Sign in"}
-      </button>
+      <SignInButton class="primary" />
     </main>
   );
 }

@@ -3,6 +3,8 @@ import { addressesOf } from "./addresses";
 import { draftFor } from "./draft";
 import type { Gallery } from "./gallery";
 
+const TYPED_IN = "input:not([type=checkbox]), textarea";
+
 /** Keys, pastes and drops that mean the page as a whole, while no dialog is open. */
 export function createShortcuts(gallery: Gallery, showKeys: () => void): void {
   function onKeyDown(event: KeyboardEvent): void {
@@ -56,9 +58,7 @@ export function createShortcuts(gallery: Gallery, showKeys: () => void): void {
 
 /** Whether someone is typing, or a dialog has the word. */
 function isTaken(event: Event): boolean {
-  const element = event.target as Element;
-  return (
-    element.matches("input:not([type=checkbox]), textarea") ||
-    !!document.querySelector("dialog[open]")
-  );
+  const { target } = event;
+  const isTyped = target instanceof Element && target.matches(TYPED_IN);
+  return isTyped || !!document.querySelector("dialog[open]");
 }
