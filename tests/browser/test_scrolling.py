@@ -9,9 +9,9 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from local.drawn import picture as draw
-from tests.api.server import Server
 from tests.api.support import save as save_many
 from tests.browser.bulk import write_library
+from tests.browser.place import Place
 from tests.browser.visitor import (
     ELSEWHERE,
     Arrive,
@@ -34,7 +34,7 @@ MOST_ELEMENTS = 5000
 
 
 @pytest.fixture(scope="module")
-def crowd(server: Server) -> str:
+def crowd(server: Place) -> str:
     """The name of a user with very many images."""
     name = f"crowd {uuid.uuid4()}"
     write_library(server, name, MANY)
@@ -75,7 +75,7 @@ def nodes(page: Page) -> int:
 def test_ten_thousand_images_are_scrolled_to_the_end_and_back(arrive: Arrive, crowd: str) -> None:
     """Without their pictures: drawing hundreds a second, Chromium without a GPU stands still."""
     visitor = arrive()
-    visitor.answers("/drawn/**", lambda route: route.abort())
+    visitor.context.route(f"{visitor.server.drawn}**", lambda route: route.abort())
     page = visitor.sign_in(crowd).page
     expect(page).to_have_title("Images (10,000)")
     expect(tile(page, "prompt 10000")).to_be_visible()
