@@ -18,6 +18,8 @@ from tests.browser.visitor import Arrive, Visitor
 ROOT = Path(__file__).parent.parent.parent
 AXE = ROOT / "gallery/node_modules/axe-core/axe.min.js"
 
+collect_ignore = [] if "EMULATOR" in os.environ else ["test_issuer.py"]
+
 PATIENCE = 20_000
 """Milliseconds that an expectation waits: enough for some looks for changes, on a busy machine."""
 

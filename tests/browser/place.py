@@ -39,6 +39,10 @@ class Place(Protocol):
     def drawn(self) -> str:
         """How the addresses begin that drawn pictures are fetched at."""
 
+    @property
+    def many(self) -> int:
+        """How many images a large library has."""
+
     def open(self, browser: Browser, **settings: Any) -> BrowserContext:
         """A context in which its pages can be looked at."""
 
@@ -47,6 +51,9 @@ class Place(Protocol):
 
     def identify(self, page: Page, name: str) -> None:
         """Says on the issuer's page who one is: whoever asks to sign in is led there."""
+
+    def sign_out(self, page: Page) -> None:
+        """Presses the button; comes back from the issuer, should it lead there."""
 
     def user(self, name: str) -> UserId: ...
 
@@ -69,6 +76,10 @@ class Local:
     def drawn(self) -> str:
         return f"{self.server.url}/drawn/"
 
+    @property
+    def many(self) -> int:
+        return 10_000
+
     def open(self, browser: Browser, **settings: Any) -> BrowserContext:
         return browser.new_context(**settings)
 
@@ -78,6 +89,9 @@ class Local:
     def identify(self, page: Page, name: str) -> None:
         page.get_by_label("Sign in as").fill(name)
         page.get_by_role("button", name="Sign in").click()
+
+    def sign_out(self, page: Page) -> None:
+        page.get_by_role("button", name="Sign out").click()
 
     def user(self, name: str) -> UserId:
         return user_id(ISSUER, name)

@@ -87,7 +87,7 @@ class Visitor:
 
     def sign_out(self) -> None:
         user_menu(self.page).click()
-        self.page.get_by_role("button", name="Sign out").click()
+        self.server.sign_out(self.page)
 
     def asked(self, method: str, path: str) -> list[Request]:
         """The requests to an address of the API; `path` is a pattern of all of it and its query."""
@@ -184,8 +184,8 @@ def drawn(prompt: str, seed: int = 1, **members: Any) -> dict[str, Any]:
 
 def fill(client: httpx.Client, *names: str) -> None:
     """Saves an image for each prompt, the newest last."""
-    for prompt in names:
-        client.post("/api/images", json=drawn(prompt)).raise_for_status()
+    images = [drawn(prompt) for prompt in names]
+    client.post("/api/images/batch", json={"images": images}).raise_for_status()
     sync(client)
 
 

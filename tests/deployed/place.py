@@ -41,6 +41,11 @@ class Deployed:
     def drawn(self) -> str:
         return DRAWN
 
+    @property
+    def many(self) -> int:
+        """For each page the emulator looks at all of a partition: with 10,000 it takes a second."""
+        return 2000
+
     def open(self, browser: Browser, **settings: Any) -> BrowserContext:
         """One that takes the issuer's certificate, and draws what no server draws here."""
         context = browser.new_context(ignore_https_errors=True, **settings)
@@ -56,6 +61,10 @@ class Deployed:
         page.get_by_label("Username").fill(name)
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Sign in").click()
+
+    def sign_out(self, page: Page) -> None:
+        with page.expect_navigation(url=f"{self.url}/"):
+            page.get_by_role("button", name="Sign out").click()
 
     def user(self, name: str) -> UserId:
         return user_id(self.directory.issuer, self._subject(name))
