@@ -18,6 +18,7 @@ from tests.browser.visitor import Arrive, Visitor
 ROOT = Path(__file__).parent.parent.parent
 AXE = ROOT / "gallery/node_modules/axe-core/axe.min.js"
 
+# The development server's issuer renews no tokens and has no sessions.
 collect_ignore = [] if "EMULATOR" in os.environ else ["test_issuer.py"]
 
 PATIENCE = 20_000
@@ -68,7 +69,7 @@ def arrive(server: Place, chromium: Browser) -> Iterator[Arrive]:
 @pytest.fixture
 def name() -> str:
     """Of a user whom no other test knows."""
-    return f"alice {uuid.uuid4()}"
+    return f"alice-{uuid.uuid4()}"
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ MOST_ELEMENTS = 5000
 @pytest.fixture(scope="module")
 def crowd(server: Place) -> str:
     """The name of a user with very many images."""
-    name = f"crowd {uuid.uuid4()}"
+    name = f"crowd-{uuid.uuid4()}"
     write_library(server, name, server.many)
     return name
 

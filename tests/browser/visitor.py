@@ -56,16 +56,16 @@ class Visitor:
 
     def _asks(self, request: Request) -> None:
         self.requests.append(request)
-        ours = origin(request.url) in (origin(self.server.url), self.server.issuer)
-        is_image = request.resource_type == "image"
-        if not ours and not (is_image and urlsplit(request.url).hostname in self._image_hosts):
+        known = origin(request.url) in (origin(self.server.url), self.server.issuer)
+        if not known and not self._is_picture(request):
             self.troubles.append(f"asked another host: {request.url}")
         if "eyJ" in request.url:
             self.troubles.append(f"a token in an address: {request.url}")
 
-    @property
-    def _image_hosts(self) -> tuple[str | None, ...]:
-        return ELSEWHERE, urlsplit(self.server.drawn).hostname
+    def _is_picture(self, request: Request) -> bool:
+        is_elsewhere = urlsplit(request.url).hostname == ELSEWHERE
+        is_there = is_elsewhere or request.url.startswith(self.server.drawn)
+        return is_there and request.resource_type == "image"
 
     def _is_asked(self, dialog: Dialog) -> None:
         self.troubles.append(f"a script asked: {dialog.message}")
