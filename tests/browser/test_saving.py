@@ -214,7 +214,7 @@ def test_a_save_without_a_network_outlives_the_page(
     closed.wait_for_load_state("networkidle")
     visitor.context.set_offline(True)
     save(closed, drawn("a fox"))
-    visitor.wait_until(lambda: len(visitor.asked("POST", "/images")) > 0)
+    visitor.wait_until(lambda: any(sent.failure for sent in visitor.asked("POST", "/images")))
     closed.close()
     visitor.context.set_offline(False)
     assert saved(alice) == []
