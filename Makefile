@@ -91,7 +91,7 @@ test: .venv/installed $(GALLERY)
 	@exec $(PY) -m pytest -n 2 --dist loadfile $(ARGS)
 
 test-deployed: .venv/installed $(GALLERY) .venv-emulator/installed
-	@EMULATOR=.venv-emulator/bin/python exec $(PY) -m pytest tests/deployed $(ARGS)
+	@EMULATOR=.venv-emulator/bin/python exec $(PY) -m pytest -n 2 --dist loadfile tests/deployed tests/browser $(ARGS)
 
 # Writes the table of docs/performance.md.
 bench: .venv/installed $(GALLERY)

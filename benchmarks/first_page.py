@@ -24,6 +24,7 @@ from local.drawn import DRAWN, PATH
 from tests.api.server import Server, running
 from tests.api.support import fill_with_demo
 from tests.browser.chromium import ARGUMENTS, browser
+from tests.browser.place import Local
 from tests.browser.visitor import HOME, Visitor
 
 NAME = "alice"
@@ -103,7 +104,7 @@ def main() -> None:
         with sync_playwright() as playwright:
             started = playwright.chromium.launch(executable_path=browser(), args=ARGUMENTS)
             context = started.new_context(viewport={"width": 1280, "height": 800})
-            page = Visitor.arriving(server, context).sign_in(NAME).page
+            page = Visitor.arriving(Local(server), context).sign_in(NAME).page
             page.add_init_script(WATCH)
             tab = Tab(server, page, slowed(page, asked.latency))
             tell(tab, asked.rounds)

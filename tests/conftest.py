@@ -17,6 +17,9 @@ from local.terminal import Lines
 from tests.databases import database
 from tests.support import Store
 
+# `make test-deployed`: what is deployed serves the tests of more than one folder.
+pytest_plugins = ["tests.deployed.fixtures"] if "EMULATOR" in os.environ else []
+
 
 def pytest_configure() -> None:
     """End on SIGTERM as on Ctrl-C, so that what the fixtures started is ended too."""

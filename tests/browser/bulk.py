@@ -7,12 +7,9 @@ from typing import Any
 from chalicelib.entries import Cursor, Entry, Payload
 from chalicelib.items import entry_to_item, row_to_item
 from chalicelib.projection import to_row
-from chalicelib.users import user_id
 from local.drawn import SHAPES
 from local.drawn import url as drawn_url
-from local.issuer import ISSUER
-from tests.api.server import Server
-from tests.api.support import database
+from tests.browser.place import Place
 
 CREATED_AT = "2026-01-01T00:00:00.000Z"
 AT_ONCE = 4
@@ -21,15 +18,15 @@ AT_ONCE = 4
 Item = Mapping[str, Any]
 
 
-def write_library(server: Server, name: str, size: int) -> None:
+def write_library(server: Place, name: str, size: int) -> None:
     """Gives a user who has none so many images: `prompt 1` is the oldest."""
     entries = [entry(number) for number in range(1, size + 1)]
-    user, environ = user_id(ISSUER, name), server.environ()
+    user, tables = server.user(name), server.tables()
     rows = [row_to_item(user, to_row(entry)) for entry in entries]
     logged = [entry_to_item(user, entry) for entry in entries]
     # The partition first: the stream then finds it up to date, whatever arrives when.
-    put_all(database(server), environ["PARTITION_TABLE"], rows)
-    put_all(database(server), environ["PRIMARY_TABLE"], logged)
+    put_all(tables.dynamodb, tables.partition, rows)
+    put_all(tables.dynamodb, tables.primary, logged)
 
 
 def entry(number: int) -> Entry:

@@ -1,5 +1,6 @@
 """A server, a browser, and people who come to the gallery with it."""
 
+import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,23 +10,34 @@ import httpx
 import pytest
 from playwright.sync_api import Browser
 
-from tests.api.server import Server, running
+from tests.api.server import running
 from tests.browser.chromium import launched
+from tests.browser.place import Local, Place
 from tests.browser.visitor import Arrive, Visitor
 
 ROOT = Path(__file__).parent.parent.parent
 AXE = ROOT / "gallery/node_modules/axe-core/axe.min.js"
+
+# The development server's issuer renews no tokens and has no sessions.
+collect_ignore = [] if "EMULATOR" in os.environ else ["test_issuer.py"]
 
 PATIENCE = 20_000
 """Milliseconds that an expectation waits: enough for some looks for changes, on a busy machine."""
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(request: pytest.FixtureRequest) -> Place:
+    """The deployed stack for `make test-deployed`, else the development server."""
+    place: Place = request.getfixturevalue("deployed" if "EMULATOR" in os.environ else "local")
+    return place
+
+
+@pytest.fixture(scope="session")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
     if not (ROOT / "chalicelib/gallery/index.html").exists():
         pytest.fail("The gallery is not built: make gallery")
     with running(tmp_path_factory.mktemp("browser") / "data") as started:
-        yield started
+        yield Local(started)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +48,7 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def arrive(server: Server, chromium: Browser) -> Iterator[Arrive]:
+def arrive(server: Place, chromium: Browser) -> Iterator[Arrive]:
     """Somebody comes with a browser of their own; its settings are those of a Playwright context.
 
     Whatever the test is about: no page broke its Content-Security-Policy, asked another host, put a
@@ -45,7 +57,7 @@ def arrive(server: Server, chromium: Browser) -> Iterator[Arrive]:
     came = []
 
     def someone(**settings: Any) -> Visitor:
-        came.append(Visitor.arriving(server, chromium.new_context(**settings)))
+        came.append(Visitor.arriving(server, server.open(chromium, **settings)))
         return came[-1]
 
     yield someone
@@ -57,11 +69,11 @@ def arrive(server: Server, chromium: Browser) -> Iterator[Arrive]:
 @pytest.fixture
 def name() -> str:
     """Of a user whom no other test knows."""
-    return f"alice {uuid.uuid4()}"
+    return f"alice-{uuid.uuid4()}"
 
 
 @pytest.fixture
-def alice(server: Server, name: str) -> Iterator[httpx.Client]:
+def alice(server: Place, name: str) -> Iterator[httpx.Client]:
     """That user, as the API's client."""
     with server.client(name) as client:
         yield client

@@ -15,9 +15,10 @@ from typing import Any
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from local.demo import images
-from tests.api.server import Server, running
+from tests.api.server import running
 from tests.api.support import fill_with_demo
 from tests.browser.chromium import ARGUMENTS, browser
+from tests.browser.place import Local, Place
 from tests.browser.visitor import Visitor, fill_form, grid
 
 FOLDER = Path(__file__).parents[2] / "docs/screenshots"
@@ -45,7 +46,7 @@ def main() -> None:
         fill_with_demo(server, NAME, COUNT)
         with chromium(Path(folder)) as started:
             for name, (settings, pose) in PICTURES.items():
-                take(server, started, name, settings, pose)
+                take(Local(server), started, name, settings, pose)
 
 
 @contextmanager
@@ -62,7 +63,7 @@ def chromium(folder: Path) -> Iterator[Browser]:
 
 
 def take(
-    server: Server,
+    server: Place,
     started: Browser,
     name: str,
     settings: dict[str, Any],

@@ -105,7 +105,7 @@ def test_the_next_user_of_a_tab_never_sees_the_last_ones_images(
     visitor.sign_out()
     expect(visitor.page.get_by_role("button", name="Sign in")).to_be_visible()
     seen.clear()
-    visitor.sign_in(f"bob {uuid.uuid4()}")
+    visitor.sign_in(f"bob-{uuid.uuid4()}")
     expect(visitor.page.get_by_role("heading", name="Your library is empty")).to_be_visible()
     assert seen == []
 
@@ -121,7 +121,7 @@ def test_another_user_in_a_second_tab_never_sees_the_first_ones_images(
     visitor.page.goto("about:blank")  # not signed out: what is kept stays
     seen.clear()
     second = visitor.context.new_page()
-    visitor.sign_in(f"bob {uuid.uuid4()}", second)
+    visitor.sign_in(f"bob-{uuid.uuid4()}", second)
     expect(second.get_by_role("heading", name="Your library is empty")).to_be_visible()
     assert seen == []
 
@@ -138,7 +138,7 @@ def test_two_browsers_of_one_user_converge_without_a_reload(arrive: Arrive, name
 
 
 def test_two_users_stay_apart(arrive: Arrive, name: str) -> None:
-    one, other = arrive().sign_in(name), arrive().sign_in(f"bob {uuid.uuid4()}")
+    one, other = arrive().sign_in(name), arrive().sign_in(f"bob-{uuid.uuid4()}")
     save(one.page, drawn("a fox"))
     expect(tile(one.page, "a fox")).to_be_visible()
     with other.page.expect_response(re.compile("/api/images/changes")):

@@ -258,8 +258,7 @@ def test_an_images_address_asks_to_sign_in_and_then_shows_it(arrive: Arrive, nam
     page = visitor.page
     page.goto(f"{visitor.server.url}{HOME}/2")
     page.get_by_role("button", name="Sign in").click()
-    page.get_by_label("Sign in as").fill(name)
-    page.get_by_role("button", name="Sign in").click()
+    visitor.server.identify(page, name)
     expect_shown(visitor, "a heron", 2)
 
 

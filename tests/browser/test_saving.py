@@ -163,7 +163,7 @@ def test_a_save_in_trouble_is_sent_again_under_its_key(
 
 def test_a_save_whose_answer_was_lost_is_done_once(visitor: Visitor, alice: httpx.Client) -> None:
     def lose_the_answer(route: Route) -> None:
-        assert route.fetch().status == 201
+        assert visitor.answered_in_vain(route) == 201
         route.abort()
 
     visitor.answers("/api/images", lose_the_answer, times=1)
@@ -214,7 +214,7 @@ def test_a_save_without_a_network_outlives_the_page(
     closed.wait_for_load_state("networkidle")
     visitor.context.set_offline(True)
     save(closed, drawn("a fox"))
-    visitor.wait_until(lambda: len(visitor.asked("POST", "/images")) > 0)
+    visitor.wait_until(lambda: any(sent.failure for sent in visitor.asked("POST", "/images")))
     closed.close()
     visitor.context.set_offline(False)
     assert saved(alice) == []
@@ -232,7 +232,7 @@ def test_a_save_whose_answer_was_lost_is_done_once_although_the_page_was_reloade
 
     def save_and_be_gone(route: Route) -> None:
         if not statuses:
-            statuses.append(route.fetch().status)
+            statuses.append(visitor.answered_in_vain(route))
         route.abort("internetdisconnected")
 
     page = visitor.page

@@ -9,9 +9,9 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from local.drawn import picture as draw
-from tests.api.server import Server
 from tests.api.support import save as save_many
 from tests.browser.bulk import write_library
+from tests.browser.place import Place
 from tests.browser.visitor import (
     ELSEWHERE,
     Arrive,
@@ -22,7 +22,6 @@ from tests.browser.visitor import (
     tiles,
 )
 
-MANY = 10_000
 FIRST_PAGE, OLDER_PAGE = 60, 200
 """Images that the gallery asks for at once: gallery/src/api/client.ts."""
 
@@ -30,14 +29,14 @@ SLOW = 8000
 """Milliseconds after which one is told that an image takes long: gallery/src/views/Picture.tsx."""
 
 MOST_ELEMENTS = 5000
-"""In the document, at any time; ten thousand tiles would be twenty times as many."""
+"""In the document, at any time; the tiles of a large library would be many times as many."""
 
 
 @pytest.fixture(scope="module")
-def crowd(server: Server) -> str:
+def crowd(server: Place) -> str:
     """The name of a user with very many images."""
-    name = f"crowd {uuid.uuid4()}"
-    write_library(server, name, MANY)
+    name = f"crowd-{uuid.uuid4()}"
+    write_library(server, name, server.many)
     return name
 
 
@@ -72,24 +71,25 @@ def nodes(page: Page) -> int:
     return int(next(metric["value"] for metric in metrics if metric["name"] == "Nodes"))
 
 
-def test_ten_thousand_images_are_scrolled_to_the_end_and_back(arrive: Arrive, crowd: str) -> None:
+def test_thousands_of_images_are_scrolled_to_the_end_and_back(arrive: Arrive, crowd: str) -> None:
     """Without their pictures: drawing hundreds a second, Chromium without a GPU stands still."""
     visitor = arrive()
-    visitor.answers("/drawn/**", lambda route: route.abort())
+    many = visitor.server.many
+    visitor.context.route(f"{visitor.server.drawn}**", lambda route: route.abort())
     page = visitor.sign_in(crowd).page
-    expect(page).to_have_title("Images (10,000)")
-    expect(tile(page, "prompt 10000")).to_be_visible()
+    expect(page).to_have_title(f"Images ({many:,})")
+    expect(tile(page, f"prompt {many}")).to_be_visible()
     before = nodes(page)
-    down = scroll_until(page, 1, MANY)
+    down = scroll_until(page, 1, many)
     expect(tile(page, "prompt 1")).to_be_visible()
-    expect(tile(page, "prompt 10000")).to_have_count(0)
+    expect(tile(page, f"prompt {many}")).to_have_count(0)
     up = scroll_until(page, -1, 1)
-    expect(tile(page, "prompt 10000")).to_be_visible()
+    expect(tile(page, f"prompt {many}")).to_be_visible()
     assert max(down, up) < MOST_ELEMENTS
     assert nodes(page) < before + 3 * MOST_ELEMENTS
     pages = visitor.asked("GET", r"/images\?.*")
     assert len({request.url for request in pages}) == len(pages)
-    assert len(pages) == 1 + math.ceil((MANY - FIRST_PAGE) / OLDER_PAGE)
+    assert len(pages) == 1 + math.ceil((many - FIRST_PAGE) / OLDER_PAGE)
 
 
 @pytest.fixture

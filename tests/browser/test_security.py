@@ -6,7 +6,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Request, expect
 
-from tests.api.server import Server
+from tests.browser.place import Place, origin
 from tests.browser.visitor import (
     ELSEWHERE,
     HOME,
@@ -25,7 +25,6 @@ POLICY = {
     "script-src": "'self'",
     "style-src": "'self'",
     "img-src": "'self' https:",
-    "connect-src": "'self'",
     "base-uri": "'self'",
     "form-action": "'self'",
     "frame-ancestors": "'none'",
@@ -33,12 +32,17 @@ POLICY = {
 
 
 @pytest.mark.parametrize("path", ["/", HOME, f"{HOME}/1", "/signed-in"])
-def test_every_page_says_what_it_may_do(server: Server, path: str) -> None:
-    headers = httpx.get(f"{server.url}{path}").raise_for_status().headers
-    directives = headers["Content-Security-Policy"].split("; ")
-    assert dict(directive.split(" ", 1) for directive in directives) == POLICY
-    assert headers["Referrer-Policy"] == "no-referrer"
-    assert headers["X-Content-Type-Options"] == "nosniff"
+def test_every_page_says_what_it_may_do(arrive: Arrive, path: str) -> None:
+    visitor = arrive()
+    answer = visitor.page.goto(f"{visitor.server.url}{path}")
+    assert answer
+    assert answer.ok
+    directives = answer.headers["content-security-policy"].split("; ")
+    issuer = {visitor.server.issuer} - {origin(visitor.server.url)}
+    policy = {**POLICY, "connect-src": " ".join(["'self'", *issuer])}
+    assert dict(directive.split(" ", 1) for directive in directives) == policy
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["x-content-type-options"] == "nosniff"
 
 
 def refused(visitor: Visitor) -> list[str]:
@@ -86,7 +90,7 @@ def test_text_is_not_run_as_code(visitor: Visitor) -> None:
     assert visitor.page.evaluate("window.injected === undefined")
 
 
-def test_no_other_page_may_frame_it(server: Server, chromium: Browser) -> None:
+def test_no_other_page_may_frame_it(server: Place, chromium: Browser) -> None:
     page = chromium.new_page()
     framer = f'<iframe src="{server.url}/"></iframe>'
     page.route(

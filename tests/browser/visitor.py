@@ -22,8 +22,8 @@ from playwright.sync_api import (
 
 from local.drawn import picture as draw
 from local.drawn import url as drawn_url
-from tests.api.server import Server
 from tests.api.support import library, sync
+from tests.browser.place import Place, origin
 
 ELSEWHERE = "images.example"
 """The host of images that stand elsewhere; tests answer for it."""
@@ -38,14 +38,14 @@ _REPORT = """document.addEventListener("securitypolicyviolation", (violation) =>
 class Visitor:
     """A browser of somebody. `page` is its first tab; `requests` is all that it asked for."""
 
-    server: Server
+    server: Place
     context: BrowserContext
     page: Page
     requests: list[Request] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
 
     @classmethod
-    def arriving(cls, server: Server, context: BrowserContext) -> "Visitor":
+    def arriving(cls, server: Place, context: BrowserContext) -> "Visitor":
         visitor = cls(server, context, context.new_page())
         context.add_init_script(_REPORT)
         context.on("request", visitor._asks)
@@ -56,12 +56,16 @@ class Visitor:
 
     def _asks(self, request: Request) -> None:
         self.requests.append(request)
-        parts = urlsplit(request.url)
-        image = parts.hostname == ELSEWHERE and request.resource_type == "image"
-        if f"{parts.scheme}://{parts.netloc}" != self.server.url and not image:
+        known = origin(request.url) in (origin(self.server.url), self.server.issuer)
+        if not known and not self._is_picture(request):
             self.troubles.append(f"asked another host: {request.url}")
         if "eyJ" in request.url:
             self.troubles.append(f"a token in an address: {request.url}")
+
+    def _is_picture(self, request: Request) -> bool:
+        is_elsewhere = urlsplit(request.url).hostname == ELSEWHERE
+        is_there = is_elsewhere or request.url.startswith(self.server.drawn)
+        return is_there and request.resource_type == "image"
 
     def _is_asked(self, dialog: Dialog) -> None:
         self.troubles.append(f"a script asked: {dialog.message}")
@@ -76,15 +80,14 @@ class Visitor:
         page = page or self.page
         page.goto(f"{self.server.url}/")
         page.get_by_role("button", name="Sign in").click()
-        page.get_by_label("Sign in as").fill(name)
-        page.get_by_role("button", name="Sign in").click()
+        self.server.identify(page, name)
         page.wait_for_url(f"{self.server.url}{HOME}")
         expect(user_menu(page)).to_be_visible()
         return self
 
     def sign_out(self) -> None:
         user_menu(self.page).click()
-        self.page.get_by_role("button", name="Sign out").click()
+        self.server.sign_out(self.page)
 
     def asked(self, method: str, path: str) -> list[Request]:
         """The requests to an address of the API; `path` is a pattern of all of it and its query."""
@@ -111,6 +114,11 @@ class Visitor:
         held = Held()
         self.answers(pattern, lambda route: held.take(route))
         return held
+
+    def answered_in_vain(self, route: Route) -> int:
+        """Has the server answer a request of the page, which never learns of it; the status."""
+        url = route.request.url.replace(self.server.url, self.server.api)
+        return route.fetch(url=url).status
 
     def allow(self, pattern: str) -> None:
         self.context.unroute(f"{self.server.url}{pattern}")
@@ -170,14 +178,14 @@ def pending(page: Page, prompt: str) -> Locator:
 
 
 def drawn(prompt: str, seed: int = 1, **members: Any) -> dict[str, Any]:
-    """An image to save, whose picture this server draws."""
+    """An image to save, whose picture is drawn."""
     return {"prompt": prompt, "imageUrl": drawn_url(prompt, seed, 768, 512), **members}
 
 
 def fill(client: httpx.Client, *names: str) -> None:
     """Saves an image for each prompt, the newest last."""
-    for prompt in names:
-        client.post("/api/images", json=drawn(prompt)).raise_for_status()
+    images = [drawn(prompt) for prompt in names]
+    client.post("/api/images/batch", json={"images": images}).raise_for_status()
     sync(client)
 
 

@@ -64,9 +64,12 @@ class Directory:
         return f"/{self.pool}/.well-known/jwks.json"
 
     def add(self, name: str) -> str:
-        """A new user; answers the subject that the issuer gives it."""
+        """A new user, whose tokens have that name too; answers the subject that they have."""
         user = {"UserPoolId": self.pool, "Username": name}
-        made = self.cognito.admin_create_user(**user, MessageAction="SUPPRESS")["User"]
+        called = [{"Name": "name", "Value": name}]
+        made = self.cognito.admin_create_user(
+            **user, UserAttributes=called, MessageAction="SUPPRESS"
+        )["User"]
         self.cognito.admin_set_user_password(**user, Password=PASSWORD, Permanent=True)
         attributes = {each["Name"]: each["Value"] for each in made["Attributes"]}
         return str(attributes["sub"])
@@ -79,6 +82,11 @@ class Directory:
             AuthParameters={"USERNAME": name, "PASSWORD": PASSWORD},
         )
         return str(answer["AuthenticationResult"]["IdToken"])
+
+    def client(self, name: str, url: str) -> httpx.Client:
+        """The user's, of the API at that URL."""
+        headers = {"Authorization": f"Bearer {self.sign_in(name)}"}
+        return httpx.Client(base_url=url, headers=headers, timeout=60, trust_env=False)
 
 
 @dataclass(frozen=True)
@@ -103,11 +111,8 @@ def arrivals(directory: Directory, url: str) -> Iterator[Arrive]:
         def arrive(name: str) -> Person:
             name = f"{name}-{uuid.uuid4()}"
             subject = directory.add(name)
-            headers = {"Authorization": f"Bearer {directory.sign_in(name)}"}
-            api = httpx.Client(base_url=url, headers=headers, timeout=60, trust_env=False)
-            return Person(
-                name, subject, user_id(directory.issuer, subject), clients.enter_context(api)
-            )
+            api = clients.enter_context(directory.client(name, url))
+            return Person(name, subject, user_id(directory.issuer, subject), api)
 
         yield arrive
 
