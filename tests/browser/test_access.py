@@ -12,6 +12,7 @@ from tests.browser.visitor import (
     HOME,
     Arrive,
     Visitor,
+    come_to_rest,
     drawn,
     fill,
     fill_form,
@@ -37,6 +38,7 @@ def page(arrive: Arrive, alice: httpx.Client, name: str) -> Page:
     fill(alice, *PROMPTS)
     page = arrive(reduced_motion="reduce").sign_in(name).page
     expect(tiles(page)).to_have_count(len(PROMPTS))
+    come_to_rest(page)
     return page
 
 

@@ -177,6 +177,23 @@ def pending(page: Page, prompt: str) -> Locator:
     return grid(page).get_by_role("group", name=f"Not saved yet: {prompt}")
 
 
+def come_to_rest(page: Page) -> None:
+    """Waits until all pictures in and near the view are there, and no tile moves any more."""
+    expect(page.locator(".picture:not([data-state=here])")).to_have_count(0)
+    page.evaluate(_REST)
+
+
+_REST = """async () => {
+  for (let before, same = 0; same < 30; ) {
+    await new Promise(requestAnimationFrame);
+    const at = [...document.querySelectorAll(".tile")].map((tile) =>
+      tile.dataset.key + JSON.stringify(tile.getBoundingClientRect()));
+    same = String(at) === before ? same + 1 : 0;
+    before = String(at);
+  }
+}"""
+
+
 def drawn(prompt: str, seed: int = 1, **members: Any) -> dict[str, Any]:
     """An image to save, whose picture is drawn."""
     return {"prompt": prompt, "imageUrl": drawn_url(prompt, seed, 768, 512), **members}

@@ -996,4 +996,18 @@ MUTANTS = [
         "  if (!isFetching) reportError(props.error);\n  else location.reload();",
         "tests/browser/test_trouble.py -k reloaded_by_itself",
     ),
+    Mutant(
+        "all-images-are-rendered",
+        "gallery/src/views/wall.ts",
+        "const OVERSCAN = 1;",
+        "const OVERSCAN = 10_000;",
+        "tests/browser/test_scrolling.py -k far_from_the_view",
+    ),
+    Mutant(
+        "the-page-jumps-when-others-save",
+        "gallery/src/views/wall.ts",
+        "      if (!view.atTop()) distance = moved();\n",
+        "",
+        "tests/browser/test_scrolling.py -k looked_at_stays",
+    ),
 ]

@@ -61,7 +61,7 @@ function isAsBefore(old: Band, keys: readonly string[], columns: Columns, last: 
   return old.columns === columns && old.last === last && isSame(old.keys, keys);
 }
 
-function isSame(one: readonly unknown[], other: readonly unknown[]): boolean {
+export function isSame(one: readonly unknown[], other: readonly unknown[]): boolean {
   return one.length === other.length && one.every((value, place) => value === other[place]);
 }
 

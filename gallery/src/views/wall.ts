@@ -1,7 +1,6 @@
-import { createWindowVirtualizer, defaultRangeExtractor } from "@tanstack/solid-virtual";
-import { batch, createEffect, createMemo, createSignal, on, onCleanup, untrack } from "solid-js";
+import { batch, createEffect, createMemo, createSignal, on, onCleanup } from "solid-js";
 import type { Accessor } from "solid-js";
-import { build, type Band, type Held } from "./bands";
+import { build, isSame, type Band, type Held } from "./bands";
 import { columnsFor, type Box, type Columns } from "./masonry";
 
 export interface Wall {
@@ -37,6 +36,9 @@ const SETTLING = 1000;
 /** How long tiles are seen moving. */
 const MOVING = 200;
 
+/** Without scrolling for so many milliseconds, the page is at rest. */
+const RESTING = 150;
+
 /** Bands beyond the view on either side that are rendered, each more than a screen: their images are
     fetched meanwhile. */
 const OVERSCAN = 1;
@@ -47,60 +49,46 @@ const AHEAD = 6;
 /** A masonry in the page's own scroll: knows all tiles' places, renders those in and near the view. */
 export function createWall({ list, keys, ratio, ratiosChanged, focused, hasBegun }: Given): Wall {
   const { width, margin } = createMeasured(list);
-  const [atTop, setAtTop] = createSignal(scrollY < 1);
+  const view = createView();
   const columns = createMemo(() => columnsFor(width()));
   const [bands, setBands] = createSignal<readonly Band[]>([]);
   const [moving, setMoving] = createSignal(false);
   const inViewSince = new Map<string, number>();
 
-  /** Where each band begins on the page. */
+  /** Where each band begins on the page, and after all of them where another one would. */
   const starts = createMemo(() => {
-    let next = margin();
-    return bands().map(({ height }) => {
-      const start = next;
-      next += height + columns().gap;
-      return start;
-    });
+    const found = [margin()];
+    for (const { height } of bands()) found.push(found.at(-1)! + height + columns().gap);
+    return found;
   });
 
   const bandOf = createMemo(
     () => new Map(bands().flatMap((band, n) => band.keys.map((key) => [key, n] as const))),
   );
 
-  const virtualizer = createWindowVirtualizer({
-    get count() {
-      return bands().length;
-    },
-    get gap() {
-      return columns().gap;
-    },
-    get scrollMargin() {
-      return margin();
-    },
-    get anchorTo() {
-      return atTop() ? ("start" as const) : ("end" as const);
-    },
-    get overscan() {
-      return hasBegun() ? OVERSCAN : 0;
-    },
-    estimateSize: (n) => bands()[n]?.height ?? 0,
-    getItemKey: (n) => bands()[n]?.key ?? n,
-    rangeExtractor: (range) => {
-      const usual = defaultRangeExtractor(range);
-      const also = bandOf().get(focused() ?? "");
-      return also === undefined || usual.includes(also) ? usual : [...usual, also].sort(byNumber);
-    },
-  });
-  virtualizer.shouldAdjustScrollPositionOnItemSizeChange = (item) => item.end <= offset();
-
-  const offset = () => virtualizer.scrollOffset ?? scrollY;
-
-  function inView(): readonly number[] {
-    const end = scrollY + innerHeight;
-    return starts().flatMap((start, n) =>
-      start < end && start + bands()[n]!.height > scrollY ? [n] : [],
-    );
+  /** The first band in view and the one after the last. */
+  function range(): readonly [number, number] {
+    const [top, bottom] = [view.top(), view.top() + view.height()];
+    const first = bands().findIndex((band, n) => starts()[n]! + band.height > top);
+    const end = bands().findIndex((_, n) => starts()[n]! >= bottom);
+    return [first < 0 ? bands().length : first, end < 0 ? bands().length : end];
   }
+
+  const inView = createMemo(() => numbers(...range()), undefined, { equals: isSame });
+
+  const rendered = createMemo(
+    () => {
+      const [first, end] = range();
+      const more = hasBegun() ? OVERSCAN : 0;
+      const near = numbers(Math.max(0, first - more), Math.min(bands().length, end + more));
+      const also = bandOf().get(focused() ?? "");
+      return also === undefined || near.includes(also) ? near : [...near, also].sort(byNumber);
+    },
+    undefined,
+    { equals: isSame },
+  );
+
+  createEffect(on([inView, bands], look));
 
   function look(): void {
     const names = new Set(inView().map((n) => bands()[n]!.key));
@@ -110,14 +98,24 @@ export function createWall({ list, keys, ratio, ratiosChanged, focused, hasBegun
     }
   }
 
-  /** What is looked at: keeps its beginning and end; keeps its boxes once it had time to settle. */
+  /**
+   * What is looked at keeps its beginning and end, and its boxes once it had time to settle. What is
+   * above keeps its boxes while the page scrolls: to make up for a change there would stop a swipe.
+   */
   function held(): Held {
-    look();
     const settled = performance.now() - SETTLING;
     const ends = inView().flatMap((n) => bands()[n + 1]?.key ?? []);
+    const above = view.scrolling()
+      ? bands()
+          .slice(0, inView()[0])
+          .map(({ key }) => key)
+      : [];
     return {
-      starts: new Set(atTop() ? [] : [...inViewSince.keys(), ...ends]),
-      boxes: new Set([...inViewSince].flatMap(([name, since]) => (since < settled ? name : []))),
+      starts: new Set(view.atTop() ? [] : [...inViewSince.keys(), ...ends]),
+      boxes: new Set([
+        ...above,
+        ...[...inViewSince].flatMap(([name, since]) => (since < settled ? name : [])),
+      ]),
     };
   }
 
@@ -125,10 +123,37 @@ export function createWall({ list, keys, ratio, ratiosChanged, focused, hasBegun
     const before = bands();
     const next = build(before, { keys: keys(), ratio, columns: columns() }, held());
     if (next.length === before.length && next.every((band, n) => band === before[n])) return;
-    const offsetBefore = offset();
-    setBands(next);
-    batch(() => next.forEach((band, n) => virtualizer.resizeItem(n, band.height)));
-    if (offset() === offsetBefore) move();
+    const seen = inView().map((n) => [before[n]!, starts()[n]!] as const);
+    if (!put(next, () => shift(seen))) move();
+  }
+
+  /** How far the first of some bands has moved, or what is left of it. */
+  function shift(seen: readonly (readonly [Band, number])[]): number {
+    for (const [band, start] of seen) {
+      const key = band.keys.find((key) => bandOf().has(key));
+      if (key !== undefined) return starts()[bandOf().get(key)!]! - start;
+    }
+    return 0;
+  }
+
+  /** Another number of columns: everything goes elsewhere, but what was on top stays there. */
+  function rearrange(): void {
+    const top = topmost() ?? "";
+    const before = box(top)?.top ?? 0;
+    const next = build([], { keys: keys(), ratio, columns: columns() }, held());
+    put(next, () => (box(top)?.top ?? before) - before);
+  }
+
+  /** Scrolls as far as what is looked at has moved; answers whether it has. */
+  function put(next: readonly Band[], moved: () => number): boolean {
+    let distance = 0;
+    batch(() => {
+      setBands(next);
+      if (!view.atTop()) distance = moved();
+      view.expect(distance);
+    });
+    if (distance) scrollBy({ top: distance, behavior: "instant" });
+    return distance !== 0;
   }
 
   let still: ReturnType<typeof setTimeout>;
@@ -138,21 +163,11 @@ export function createWall({ list, keys, ratio, ratiosChanged, focused, hasBegun
     still = setTimeout(() => setMoving(false), MOVING);
   }
 
-  /** Another number of columns: everything goes elsewhere, but what was on top stays there. */
-  function rearrange(): void {
-    const top = topmost();
-    const distance = (box(top ?? "")?.top ?? 0) + margin() - scrollY;
-    setBands(build([], { keys: keys(), ratio, columns: columns() }, held()));
-    virtualizer.measure();
-    const now = box(top ?? "");
-    if (now && !atTop()) scrollTo({ top: now.top + margin() - distance, behavior: "instant" });
-  }
-
-  // Once a frame: by then the virtualizer has heard of all scrolling, and nothing is painted yet.
+  // Once a frame, when all that it brings has been heard of, and nothing is painted yet.
   let frame = 0;
   let arranged: Columns | undefined;
   createEffect(
-    on([columns, keys, ratiosChanged, atTop], () => {
+    on([columns, keys, ratiosChanged, view.atTop, view.scrolling], () => {
       cancelAnimationFrame(frame);
       if (width()) frame = requestAnimationFrame(update);
     }),
@@ -165,18 +180,10 @@ export function createWall({ list, keys, ratio, ratiosChanged, focused, hasBegun
     arranged = columns();
   }
 
-  function onScroll(): void {
-    setAtTop(scrollY < 1);
-    look();
-  }
-  addEventListener("scroll", onScroll, { passive: true });
-  onCleanup(() => removeEventListener("scroll", onScroll));
-
   function topmost(): string | undefined {
-    for (const n of untrack(inView)) {
-      const band = bands()[n]!;
-      const found = band.boxes.findIndex((box) => starts()[n]! + box.top >= scrollY);
-      if (found >= 0) return band.keys[found];
+    for (const n of inView()) {
+      const found = bands()[n]!.boxes.findIndex((box) => starts()[n]! + box.top >= view.top());
+      if (found >= 0) return bands()[n]!.keys[found];
     }
     return undefined;
   }
@@ -196,27 +203,11 @@ export function createWall({ list, keys, ratio, ratiosChanged, focused, hasBegun
     return around(key).get(key);
   }
 
-  const placed = createMemo(() => {
-    const found = new Map<string, Box>();
-    for (const item of virtualizer.getVirtualItems()) {
-      const band = bands()[item.index];
-      const top = item.start - margin();
-      band?.keys.forEach((key, n) => found.set(key, lowered(band.boxes[n]!, top)));
-    }
-    return found;
-  });
-
-  const nearEnd = createMemo(() => {
-    const items = virtualizer.getVirtualItems();
-    const last = items[items.length - 1]?.index;
-    return last !== undefined && last + AHEAD >= bands().length;
-  });
-
   return {
-    placed,
-    height: () => virtualizer.getTotalSize(),
+    placed: createMemo(() => new Map(rendered().flatMap(boxes))),
+    height: () => Math.max(0, starts()[bands().length]! - margin() - columns().gap),
     moving,
-    nearEnd,
+    nearEnd: () => rendered().length > 0 && rendered().at(-1)! + AHEAD >= bands().length,
     topmost,
     box,
     around,
@@ -227,8 +218,49 @@ function lowered(box: Box, top: number): Box {
   return { ...box, top: box.top + top };
 }
 
+function numbers(from: number, end: number): readonly number[] {
+  return Array.from({ length: Math.max(0, end - from) }, (_, n) => from + n);
+}
+
 function byNumber(one: number, other: number): number {
   return one - other;
+}
+
+/** What is seen of the page: where it begins and how high it is, and whether it is moving. */
+function createView() {
+  const [top, setTop] = createSignal(scrollY);
+  const [height, setHeight] = createSignal(innerHeight);
+  const [scrolling, setScrolling] = createSignal(false);
+  let resting: ReturnType<typeof setTimeout>;
+
+  function onScroll(): void {
+    const now = scrollY;
+    if (Math.abs(now - top()) < 1) return; // as expected
+    batch(() => {
+      setTop(now);
+      setScrolling(true);
+    });
+    clearTimeout(resting);
+    resting = setTimeout(() => setScrolling(false), RESTING);
+  }
+
+  const onResize = () => setHeight(innerHeight);
+  addEventListener("scroll", onScroll, { passive: true });
+  addEventListener("resize", onResize);
+  onCleanup(() => {
+    removeEventListener("scroll", onScroll);
+    removeEventListener("resize", onResize);
+    clearTimeout(resting);
+  });
+
+  return {
+    top,
+    height,
+    scrolling,
+    atTop: createMemo(() => top() < 1),
+    /** The page is going to be scrolled so far by us. */
+    expect: (distance: number) => setTop((before) => before + distance),
+  };
 }
 
 /** The wall's width, and where on the page it begins. */
