@@ -5,9 +5,6 @@ import { defineConfig } from "vitest/config";
 /** `npm run dev` serves these sources beside a `make run` on this port, which has the rest. */
 const SERVER = `http://127.0.0.1:${process.env["PORT"] ?? "8000"}`;
 
-/** What every visit needs, and our own changes leave as it is in people's caches. */
-const SHARED = { name: "shared", test: /node_modules\/(?!oauth4webapi)|views\/Icon/ };
-
 const BASE = /<base href="[^"]*" \/>/;
 const SETTINGS = /<meta name="image-storage" content="[^"]*" \/>/;
 
@@ -36,7 +33,6 @@ export default defineConfig({
     emptyOutDir: true,
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    rolldownOptions: { output: { codeSplitting: { groups: [SHARED] } } },
   },
   test: {
     environment: "node",

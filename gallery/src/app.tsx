@@ -2,9 +2,8 @@
 
 import { Navigate, Route, Router } from "@solidjs/router";
 import { QueryClient, QueryClientProvider } from "@tanstack/solid-query";
-import { ErrorBoundary, lazy, Show, Suspense, type JSX } from "solid-js";
+import { ErrorBoundary, Show, type JSX } from "solid-js";
 import { createApi } from "./api/client";
-import { notFetched } from "./api/problem";
 import { createLibrary } from "./library/create-library";
 import { Device } from "./library/persist";
 import { LibraryContext } from "./library/use-library";
@@ -12,8 +11,7 @@ import { SessionContext, startSession, useSession, type User } from "./session/u
 import type { Settings } from "./settings";
 import { Broken } from "./views/Broken";
 import { Gallery } from "./views/Gallery";
-
-const SignIn = lazy(() => import("./views/SignIn").catch(notFetched));
+import { SignIn } from "./views/SignIn";
 
 /** `base` is the page's: all other addresses are relative to it. */
 export function App({ settings, base }: { settings: Settings; base: string }): JSX.Element {
@@ -49,12 +47,10 @@ export function App({ settings, base }: { settings: Settings; base: string }): J
     <QueryClientProvider client={client}>
       <SessionContext.Provider value={session}>
         <ErrorBoundary fallback={(error) => <Broken error={error} />}>
-          <Suspense>
-            <Router base={new URL(base).pathname.replace(/\/$/, "")}>
-              <Route path="/dashboard/images/:cursor?" component={Page} />
-              <Route path="*" component={() => <Navigate href="/dashboard/images" />} />
-            </Router>
-          </Suspense>
+          <Router base={new URL(base).pathname.replace(/\/$/, "")}>
+            <Route path="/dashboard/images/:cursor?" component={Page} />
+            <Route path="*" component={() => <Navigate href="/dashboard/images" />} />
+          </Router>
         </ErrorBoundary>
       </SessionContext.Provider>
     </QueryClientProvider>

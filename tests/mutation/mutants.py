@@ -990,13 +990,6 @@ MUTANTS = [
         "tests/browser/test_security.py -k second_tab_has",
     ),
     Mutant(
-        "what-is-gone-reloads-the-page",
-        "gallery/src/views/Broken.tsx",
-        "  if (!isFetching) reportError(props.error);",
-        "  if (!isFetching) reportError(props.error);\n  else location.reload();",
-        "tests/browser/test_trouble.py -k reloaded_by_itself",
-    ),
-    Mutant(
         "all-images-are-rendered",
         "gallery/src/views/wall.ts",
         "const OVERSCAN = 1;",

@@ -68,7 +68,7 @@ export function asProblem(thrown: unknown): Problem {
 export const OUTDATED =
   "A part of the gallery is missing here: it may have been updated. Reload the page.";
 
-/** What a part of the gallery that could not be fetched comes to: its stage may have another by now. */
+/** What a file of the gallery that could not be fetched comes to: its stage may have others by now. */
 export function notFetched(thrown: unknown): never {
   throw navigator.onLine ? new Problem("outdated", OUTDATED) : asProblem(thrown);
 }

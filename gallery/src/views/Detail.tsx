@@ -20,7 +20,7 @@ interface Props {
 }
 
 /** One image, large, with all that is known of it, over the grid. */
-export default function Detail(props: Props): JSX.Element {
+export function Detail(props: Props): JSX.Element {
   const gallery = useGallery();
   const { library } = gallery;
   let closeButton!: HTMLButtonElement;

@@ -2,36 +2,25 @@ import { useNavigate, useParams } from "@solidjs/router";
 import {
   createEffect,
   createSignal,
-  ErrorBoundary,
-  lazy,
   Match,
   on,
   onCleanup,
   onMount,
   Show,
-  Suspense,
   Switch,
   type JSX,
 } from "solid-js";
-import { notFetched } from "../api/problem";
 import { useLibrary } from "../library/use-library";
-import { Broken } from "./Broken";
+import { Detail } from "./Detail";
 import { createGallery, GalleryContext } from "./gallery";
 import { Grid } from "./Grid";
 import { Header } from "./Header";
+import { Keys } from "./Keys";
 import { Empty, Failed, Found, Notes, NothingFound, Skeleton } from "./Notes";
+import { SaveForm } from "./SaveForm";
 import { createShortcuts } from "./shortcuts";
 import { Toasts } from "./Toasts";
 import { brief, number } from "./words";
-
-const PARTS = {
-  detail: part(() => import("./Detail")),
-  form: part(() => import("./SaveForm")),
-  keys: part(() => import("./Keys")),
-};
-const Detail = lazy(PARTS.detail);
-const SaveForm = lazy(PARTS.form);
-const Keys = lazy(PARTS.keys);
 
 const HOME = "/dashboard/images";
 
@@ -64,12 +53,6 @@ export function Gallery(): JSX.Element {
       { defer: true },
     ),
   );
-
-  /** Once the library is there: what is wanted without a network must have been fetched before. */
-  createEffect(() => {
-    if (library.status() !== "ready") return;
-    for (const fetched of Object.values(PARTS)) void fetched().catch(() => {});
-  });
 
   onMount(() => {
     history.scrollRestoration = "manual";
@@ -116,49 +99,18 @@ export function Gallery(): JSX.Element {
       </main>
       <Toasts />
       <Show when={cursor() !== undefined}>
-        <Part close={close}>
-          <Detail
-            cursor={cursor()!}
-            go={(next) => navigate(`${HOME}/${next}`, { replace: true, scroll: false })}
-            close={close}
-          />
-        </Part>
+        <Detail
+          cursor={cursor()!}
+          go={(next) => navigate(`${HOME}/${next}`, { replace: true, scroll: false })}
+          close={close}
+        />
       </Show>
       <Show when={gallery.draft()} keyed>
-        {(draft) => (
-          <Part close={() => gallery.write(undefined)}>
-            <SaveForm draft={draft} />
-          </Part>
-        )}
+        {(draft) => <SaveForm draft={draft} />}
       </Show>
       <Show when={keysShown()}>
-        <Part close={() => setKeysShown(false)}>
-          <Keys onClose={() => setKeysShown(false)} />
-        </Part>
+        <Keys onClose={() => setKeysShown(false)} />
       </Show>
     </GalleryContext.Provider>
   );
-}
-
-interface PartProps {
-  readonly close: () => void;
-  readonly children: JSX.Element;
-}
-
-/** A view over the page that is there once it is fetched; what is wrong with it leaves the page be. */
-function Part(props: PartProps): JSX.Element {
-  return (
-    <ErrorBoundary fallback={(error) => <Broken error={error} close={props.close} />}>
-      <Suspense>{props.children}</Suspense>
-    </ErrorBoundary>
-  );
-}
-
-/**
- * Fetched once. What failed stays failed until the page is loaded anew: so do browsers have it with
- * scripts, and styles that failed would be missing at a second try.
- */
-function part<T>(fetch: () => Promise<T>): () => Promise<T> {
-  let fetched: Promise<T> | undefined;
-  return () => (fetched ??= fetch().catch(notFetched));
 }

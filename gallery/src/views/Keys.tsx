@@ -17,7 +17,7 @@ const KEYS: readonly (readonly [string, string])[] = [
   ["?", "Show these keys"],
 ];
 
-export default function Keys(props: { readonly onClose: () => void }): JSX.Element {
+export function Keys(props: { readonly onClose: () => void }): JSX.Element {
   return (
     <Dialog class="sheet keys" label="Keyboard shortcuts" onClose={props.onClose} closedByClick>
       <header class="sheet-header">

@@ -21,7 +21,7 @@ import "./SaveForm.css";
 const PATIENCE = 2000;
 
 /** Saves an image, or several of one prompt. `draft` is what it begins with. */
-export default function SaveForm(props: { readonly draft: Draft }): JSX.Element {
+export function SaveForm(props: { readonly draft: Draft }): JSX.Element {
   const gallery = useGallery();
   const [draft, setDraft] = createSignal(props.draft);
   const [isSaving, setSaving] = createSignal(false);

@@ -3,7 +3,7 @@ import { useSession } from "../session/use-session";
 import { Mark } from "./Icon";
 import { SignInButton } from "./SignInButton";
 
-export default function SignIn(): JSX.Element {
+export function SignIn(): JSX.Element {
   const session = useSession();
   return (
     <main class="sign-in">
