@@ -21,7 +21,7 @@ AXE = ROOT / "gallery/node_modules/axe-core/axe.min.js"
 # The development server's issuer renews no tokens and has no sessions.
 collect_ignore = [] if "EMULATOR" in os.environ else ["test_issuer.py"]
 
-PATIENCE = 20_000
+PATIENCE = int(os.environ.get("PATIENCE", 20_000))
 """Milliseconds that an expectation waits: enough for some looks for changes, on a busy machine."""
 
 

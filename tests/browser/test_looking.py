@@ -247,6 +247,7 @@ def test_an_images_address_opens_it_over_the_library(visitor: Visitor) -> None:
     page = visitor.page
     page.goto(f"{visitor.server.url}{HOME}/2")
     expect_shown(visitor, "a heron", 2)
+    expect(tile(page, "a heron")).to_have_count(1)
     page.keyboard.press("Escape")
     expect(page).to_have_url(f"{visitor.server.url}{HOME}")
     expect(tile(page, "a heron")).to_be_focused()

@@ -26,6 +26,9 @@ from tests.browser.visitor import (
 FIRST_PAGE, OLDER_PAGE = 60, 200
 """Images that the gallery asks for at once: gallery/src/api/client.ts."""
 
+HEAD = 20
+"""Pixels by which the page's head may differ in height, on a phone and on a desk."""
+
 SLOW = 8000
 """Milliseconds after which one is told that an image takes long: gallery/src/views/Picture.tsx."""
 
@@ -142,6 +145,25 @@ def top_of(page: Page, prompt: str) -> float:
     box = tile(page, prompt).bounding_box()
     assert box
     return box["y"]
+
+
+_TOPMOST = """() => {
+  const tile = [...document.querySelectorAll(".tile")].find((tile) =>
+    tile.getBoundingClientRect().top >= 0);
+  return [tile.querySelector("a").getAttribute("aria-label"), tile.getBoundingClientRect().top];
+}"""
+
+
+def test_what_is_on_top_stays_there_when_the_page_gets_narrow_and_wide_again(
+    scrolled: Visitor,
+) -> None:
+    """As a phone does that is turned: the page grows to more than twice its height, and back."""
+    page = scrolled.page
+    for width in (500, 1280):
+        prompt, top = page.evaluate(_TOPMOST)
+        page.set_viewport_size({"width": width, "height": 720})
+        come_to_rest(page)
+        assert abs(top_of(page, prompt) - top) < HEAD
 
 
 def test_looking_closer_comes_back_to_where_one_was(scrolled: Visitor) -> None:

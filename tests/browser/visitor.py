@@ -185,7 +185,10 @@ def come_to_rest(page: Page) -> None:
 
 _REST = """async () => {
   for (let before, same = 0; same < 30; ) {
-    await new Promise(requestAnimationFrame);
+    await new Promise((resolve, reject) => {
+      requestAnimationFrame(resolve);
+      setTimeout(reject, 20_000, "no frame came");
+    });
     const at = [...document.querySelectorAll(".tile")].map((tile) =>
       tile.dataset.key + JSON.stringify(tile.getBoundingClientRect()));
     same = String(at) === before ? same + 1 : 0;

@@ -54,11 +54,13 @@ export function createWall({ list, keys, ratio, ratiosChanged, focused, hasBegun
   const [bands, setBands] = createSignal<readonly Band[]>([]);
   const [moving, setMoving] = createSignal(false);
   const inViewSince = new Map<string, number>();
+  /** Those that were above the view since the page began to scroll. */
+  const passed = new Set<string>();
 
   /** Where each band begins on the page, and after all of them where another one would. */
   const starts = createMemo(() => {
     const found = [margin()];
-    for (const { height } of bands()) found.push(found.at(-1)! + height + columns().gap);
+    for (const band of bands()) found.push(found.at(-1)! + band.height + band.columns.gap);
     return found;
   });
 
@@ -100,20 +102,17 @@ export function createWall({ list, keys, ratio, ratiosChanged, focused, hasBegun
 
   /**
    * What is looked at keeps its beginning and end, and its boxes once it had time to settle. What is
-   * above keeps its boxes while the page scrolls: to make up for a change there would stop a swipe.
+   * above keeps its boxes until the page rests: to make up for a change there would stop a swipe.
    */
   function held(): Held {
     const settled = performance.now() - SETTLING;
     const ends = inView().flatMap((n) => bands()[n + 1]?.key ?? []);
-    const above = view.scrolling()
-      ? bands()
-          .slice(0, inView()[0])
-          .map(({ key }) => key)
-      : [];
+    if (!view.scrolling()) passed.clear();
+    else for (const { key } of bands().slice(0, inView()[0])) passed.add(key);
     return {
       starts: new Set(view.atTop() ? [] : [...inViewSince.keys(), ...ends]),
       boxes: new Set([
-        ...above,
+        ...passed,
         ...[...inViewSince].flatMap(([name, since]) => (since < settled ? name : [])),
       ]),
     };
@@ -127,9 +126,13 @@ export function createWall({ list, keys, ratio, ratiosChanged, focused, hasBegun
     if (!put(next, () => shift(seen))) move();
   }
 
-  /** How far the first of some bands has moved, or what is left of it. */
+  /** How far the first band that begins in view has moved, or what is left of it. */
   function shift(seen: readonly (readonly [Band, number])[]): number {
-    for (const [band, start] of seen) {
+    const first = Math.max(
+      0,
+      seen.findIndex(([, start]) => start >= view.top()),
+    );
+    for (const [band, start] of [...seen.slice(first), ...seen.slice(0, first)]) {
       const key = band.keys.find((key) => bandOf().has(key));
       if (key !== undefined) return starts()[bandOf().get(key)!]! - start;
     }
@@ -150,9 +153,13 @@ export function createWall({ list, keys, ratio, ratiosChanged, focused, hasBegun
     batch(() => {
       setBands(next);
       if (!view.atTop()) distance = moved();
+      if (distance) setMoving(false);
       view.expect(distance);
     });
-    if (distance) scrollBy({ top: distance, behavior: "instant" });
+    if (distance) {
+      scrollTo({ top: view.top(), behavior: "instant" });
+      view.expect(scrollY - view.top()); // the page may end before
+    }
     return distance !== 0;
   }
 
@@ -205,7 +212,8 @@ export function createWall({ list, keys, ratio, ratiosChanged, focused, hasBegun
 
   return {
     placed: createMemo(() => new Map(rendered().flatMap(boxes))),
-    height: () => Math.max(0, starts()[bands().length]! - margin() - columns().gap),
+    height: () =>
+      Math.max(0, starts()[bands().length]! - margin() - (bands().at(-1)?.columns.gap ?? 0)),
     moving,
     nearEnd: () => rendered().length > 0 && rendered().at(-1)! + AHEAD >= bands().length,
     topmost,
