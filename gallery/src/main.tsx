@@ -1,6 +1,6 @@
+import "./styles.css";
 import { render } from "solid-js/web";
 import { App } from "./app";
 import { settings } from "./settings";
-import "./styles.css";
 
 render(() => <App settings={settings} base={document.baseURI} />, document.getElementById("app")!);

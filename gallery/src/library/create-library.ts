@@ -88,7 +88,10 @@ export function createLibrary({ user, api, device, signedIn }: Sources): Library
     problem: () => query().error ?? older.problem(),
     stale: () => query().dataUpdatedAt === 0 || query().failureCount > 0 || query().isPaused,
     loadOlder: older.load,
-    refresh: () => catchUp(client, user),
+    refresh: async () => {
+      if (older.problem()) void older.load();
+      await catchUp(client, user);
+    },
     image: (cursor) => (isGone(cursor) ? undefined : (known(cursor) ?? single.image(cursor))),
     missing: (cursor) =>
       isGone(cursor) ? NOT_FOUND : known(cursor) ? undefined : single.problem(cursor),
