@@ -955,27 +955,6 @@ MUTANTS = [
         "tests/browser/test_library.py -k shown_as_text",
     ),
     Mutant(
-        "a-search-seems-to-be-of-all",
-        "gallery/src/views/Notes.tsx",
-        "<Show when={!library.complete()} fallback={` in all",
-        "<Show when={false} fallback={` in all",
-        "tests/browser/test_finding.py -k how_much_was_searched",
-    ),
-    Mutant(
-        "the-focus-comes-back-to-another-image",
-        "gallery/src/views/Gallery.tsx",
-        "        else if (now === undefined) gallery.show(String(before));\n",
-        "",
-        "tests/browser/test_looking.py -k closing_is_back",
-    ),
-    Mutant(
-        "what-is-wrong-is-not-told-at-the-field",
-        "gallery/src/views/SaveForm.tsx",
-        "change({ refusal: { detail, errors } });",
-        "change({ refusal: { detail, errors: [] } });",
-        "tests/browser/test_saving.py -k stands_at_the_field",
-    ),
-    Mutant(
         "a-refused-save-leaves-its-tile",
         "gallery/src/views/SaveForm.tsx",
         "      gallery.library.discard(result.id);\n",
@@ -988,13 +967,6 @@ MUTANTS = [
         "return sessionStorage;",
         "return localStorage;",
         "tests/browser/test_security.py -k second_tab_has",
-    ),
-    Mutant(
-        "all-images-are-rendered",
-        "gallery/src/views/wall.ts",
-        "const OVERSCAN = 1;",
-        "const OVERSCAN = 10_000;",
-        "tests/browser/test_scrolling.py -k far_from_the_view",
     ),
     Mutant(
         "the-page-jumps-when-others-save",

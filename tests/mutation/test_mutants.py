@@ -117,6 +117,7 @@ def by_pytest(mutant: Mutant, engine: Connection, folder: Path) -> Verdict:
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
     environ = engine.environ(os.environ) | {
         "TEST_DYNAMODB_ENDPOINT": engine.endpoint,
+        "PATIENCE": "8000",  # what a broken gallery never shows is waited for in vain
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # they need none, and take seconds to load
     }
     done = subprocess.run(
