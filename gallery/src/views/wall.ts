@@ -69,14 +69,18 @@ export function createWall({ list, keys, ratio, ratiosChanged, focused, hasBegun
   );
 
   /** The first band in view and the one after the last. */
-  function range(): readonly [number, number] {
-    const [top, bottom] = [view.top(), view.top() + view.height()];
-    const first = bands().findIndex((band, n) => starts()[n]! + band.height > top);
-    const end = bands().findIndex((_, n) => starts()[n]! >= bottom);
-    return [first < 0 ? bands().length : first, end < 0 ? bands().length : end];
-  }
+  const range = createMemo(
+    (): readonly [number, number] => {
+      const [top, bottom] = [view.top(), view.top() + view.height()];
+      const first = bands().findIndex((band, n) => starts()[n]! + band.height > top);
+      const end = bands().findIndex((_, n) => starts()[n]! >= bottom);
+      return [first < 0 ? bands().length : first, end < 0 ? bands().length : end];
+    },
+    undefined,
+    { equals: isSame },
+  );
 
-  const inView = createMemo(() => numbers(...range()), undefined, { equals: isSame });
+  const inView = createMemo(() => numbers(...range()));
 
   const rendered = createMemo(
     () => {
