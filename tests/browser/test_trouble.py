@@ -1,4 +1,4 @@
-"""Trouble in the middle: a gallery that was redeployed, no network, a sign-in that has ended."""
+"""Trouble in the middle: a page that fails, a sign-in that has ended, a redeployed stage."""
 
 import uuid
 from collections.abc import Iterator
