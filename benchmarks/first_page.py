@@ -18,12 +18,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import CDPSession, Page, sync_playwright
+from playwright.sync_api import CDPSession, Page
 
 from local.drawn import DRAWN, PATH
 from tests.api.server import Server, running
 from tests.api.support import fill_with_demo
-from tests.browser.chromium import ARGUMENTS, browser
+from tests.browser.chromium import launched
 from tests.browser.place import Local
 from tests.browser.visitor import HOME, Visitor
 
@@ -101,14 +101,12 @@ def main() -> None:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, running(Path(folder) / "data") as server:
         fill_with_demo(server, NAME, COUNT)
-        with sync_playwright() as playwright:
-            started = playwright.chromium.launch(executable_path=browser(), args=ARGUMENTS)
+        with launched() as started:
             context = started.new_context(viewport={"width": 1280, "height": 800})
             page = Visitor.arriving(Local(server), context).sign_in(NAME).page
             page.add_init_script(WATCH)
             tab = Tab(server, page, slowed(page, asked.latency))
             tell(tab, asked.rounds)
-            started.close()
 
 
 def slowed(page: Page, latency: int) -> CDPSession:

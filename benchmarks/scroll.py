@@ -16,26 +16,29 @@ nearly a screen a frame, and what it holds then is told beside what it held befo
 import argparse
 import statistics
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
-from local.drawn import SHAPES, url
+from local.drawn import DRAWN, PATH
 from tests.api.server import running
-from tests.browser.bulk import write_library
-from tests.browser.chromium import ARGUMENTS, browser
+from tests.browser.bulk import entry, write_library
+from tests.browser.chromium import held, launched, metrics, watched
 from tests.browser.place import Local
 from tests.browser.visitor import Visitor, come_to_rest, tile
 
 NAME = "alice"
+WINDOW: Any = {"viewport": {"width": 1280, "height": 800}}
 FRAMES = 300
 SCREEN = 720
 TRIES = 10
+DIFFERENT = 12
+"""Pictures that the images of `tests.browser.bulk` have."""
+
 DOCUMENT = "/api/health"
 """The plain page's: the smallest there is."""
 
@@ -81,14 +84,14 @@ class Told:
     stopped: int = 0
 
     def add(self, page: Page, step: int) -> None:
-        look = metrics(page)
-        before = look()["TaskDuration"]
+        session = watched(page)
+        before = metrics(session)["TaskDuration"]
         times: list[float] | None = page.evaluate(SCROLL, [step, FRAMES])
         if times is None:
             self.stopped += 1
             return
         self.frames += times
-        self.cpu.append((look()["TaskDuration"] - before) / FRAMES * 1000)
+        self.cpu.append((metrics(session)["TaskDuration"] - before) / FRAMES * 1000)
 
     def __str__(self) -> str:
         if not self.cpu:
@@ -100,20 +103,31 @@ class Told:
         )
 
 
-def metrics(page: Page) -> Callable[[], dict[str, float]]:
-    """A look at Chromium's own, after the garbage is collected."""
-    session = page.context.new_cdp_session(page)
-    session.send("Performance.enable")
+@dataclass
+class Bench:
+    """A server whose user has so many images."""
 
-    def look() -> dict[str, float]:
-        session.send("HeapProfiler.collectGarbage")
-        found = session.send("Performance.getMetrics")["metrics"]
-        return {metric["name"]: metric["value"] for metric in found}
+    place: Local
+    images: int
 
-    return look
+    @contextmanager
+    def gallery(self) -> Iterator[Page]:
+        """In a browser of its own: one that has stopped does not go on."""
+        with launched() as started:
+            page = Visitor.arriving(self.place, started.new_context(**WINDOW)).sign_in(NAME).page
+            expect(tile(page, f"prompt {self.images}")).to_be_visible()
+            come_to_rest(page)
+            yield page
 
-
-Open = Callable[[Browser], Page]
+    @contextmanager
+    def plain(self) -> Iterator[Page]:
+        with launched() as started:
+            page = started.new_page(**WINDOW)
+            page.goto(self.place.url + DOCUMENT)
+            saved = [entry(number).payload for number in range(1, DIFFERENT + 1)]
+            pictures = [image.image_url.replace(DRAWN, PATH) for image in saved if image]
+            page.evaluate(PLAIN, [pictures, self.images])
+            yield page
 
 
 def main() -> None:
@@ -123,65 +137,39 @@ def main() -> None:
     parser.add_argument("--step", type=int, default=100, help="pixels scrolled in a frame")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, running(Path(folder) / "data") as server:
-        place = Local(server)
-        write_library(place, NAME, asked.images)
-
-        def gallery(started: Browser) -> Page:
-            context = started.new_context(viewport={"width": 1280, "height": 800})
-            page = Visitor.arriving(place, context).sign_in(NAME).page
-            expect(tile(page, f"prompt {asked.images}")).to_be_visible()
-            come_to_rest(page)
-            return page
-
-        def plain(started: Browser) -> Page:
-            page = started.new_page(viewport={"width": 1280, "height": 800})
-            page.goto(server.url + DOCUMENT)
-            shown = [url("a picture", n % 4, *SHAPES[n % len(SHAPES)]) for n in range(12)]
-            pictures = [address.replace("https://drawn.invalid", "/drawn") for address in shown]
-            page.evaluate(PLAIN, [pictures, asked.images])
-            return page
-
-        with sync_playwright() as playwright:
-            launch = playwright.chromium.launch
-            start = partial(launch, executable_path=browser(), args=ARGUMENTS)
-            compare(start, gallery, plain, asked)
-            go_through(start, gallery, asked.images)
+        bench = Bench(Local(server), asked.images)
+        write_library(bench.place, NAME, bench.images)
+        compare(bench, asked.rounds, asked.step)
+        go_through(bench)
 
 
-def compare(launch: Callable[[], Browser], gallery: Open, plain: Open, asked: Any) -> None:
-    """Each round in a browser of its own: one that has stopped does not go on."""
-    told = (Told("gallery"), Told("plain page"))
-    for _ in range(asked.rounds):
-        for open_page, one in zip((gallery, plain), told, strict=True):
-            with opened(launch, open_page) as page:
-                one.add(page, asked.step)
-    print(*told, sep="\n")
-    if all(one.cpu for one in told):
-        ours, plains = (statistics.median(one.cpu) for one in told)
-        print(f"CPU, gallery / plain page: {ours / plains:.2f}")
+def compare(bench: Bench, rounds: int, step: int) -> None:
+    gallery, plain = Told("gallery"), Told("plain page")
+    for _ in range(rounds):
+        with bench.gallery() as page:
+            gallery.add(page, step)
+        with bench.plain() as page:
+            plain.add(page, step)
+    print(gallery, plain, sep="\n")
+    if gallery.cpu and plain.cpu:
+        ratio = statistics.median(gallery.cpu) / statistics.median(plain.cpu)
+        print(f"CPU, gallery / plain page: {ratio:.2f}")
 
 
-def go_through(launch: Callable[[], Browser], gallery: Open, images: int) -> None:
+def go_through(bench: Bench) -> None:
     """Tells what the gallery holds before and after all images were seen."""
     for _ in range(TRIES):
-        with opened(launch, gallery) as page:
-            look = metrics(page)
-            before = look()
-            if page.evaluate(SCROLL, [SCREEN, images, images]) is None:
+        with bench.gallery() as page:
+            session = watched(page)
+            before = held(session)
+            if page.evaluate(SCROLL, [SCREEN, bench.images, bench.images]) is None:
                 continue  # the browser has stopped
             come_to_rest(page)
-            after = look()
+            after = held(session)
         for name, scale in (("JSHeapUsedSize", 1e6), ("Nodes", 1)):
             print(f"{name}: {before[name] / scale:.1f}, then {after[name] / scale:.1f}")
         return
     print(f"The browser stopped {TRIES} times on the way through all images.")
-
-
-@contextmanager
-def opened(launch: Callable[[], Browser], open_page: Open) -> Iterator[Page]:
-    started = launch()
-    yield open_page(started)
-    started.close()
 
 
 if __name__ == "__main__":

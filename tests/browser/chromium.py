@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, CDPSession, Page, expect, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 MACOS = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
@@ -21,6 +21,9 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
+
+PATIENCE = int(os.environ.get("PATIENCE", 20_000))
+"""Milliseconds that an expectation waits: enough for some looks for changes, on a busy machine."""
 
 MISSING = (
     "The gallery's tests need Chromium or Chrome: on Debian and Ubuntu "
@@ -42,14 +45,32 @@ def browser() -> Path:
 
 
 @contextmanager
-def launched(patience: int) -> Iterator[Browser]:
-    """A browser; expectations wait for so many milliseconds. No other event loop can run in this
-    thread meanwhile."""
-    expect.set_options(timeout=patience)
+def launched() -> Iterator[Browser]:
+    """A browser, with patience. No other event loop can run in this thread meanwhile."""
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=browser(), args=ARGUMENTS)
         yield started
         started.close()
+
+
+def watched(page: Page) -> CDPSession:
+    """A session for `metrics` and `held` of the page, which count from now on."""
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable")
+    return session
+
+
+def metrics(session: CDPSession) -> dict[str, float]:
+    """Chromium's own, by their names there: times in seconds, memory in bytes."""
+    found = session.send("Performance.getMetrics")["metrics"]
+    return {metric["name"]: metric["value"] for metric in found}
+
+
+def held(session: CDPSession) -> dict[str, float]:
+    """The same of what is alive: the garbage is collected first."""
+    session.send("HeapProfiler.collectGarbage")
+    return metrics(session)
 
 
 def installed() -> Path | None:

@@ -21,9 +21,6 @@ AXE = ROOT / "gallery/node_modules/axe-core/axe.min.js"
 # The development server's issuer renews no tokens and has no sessions.
 collect_ignore = [] if "EMULATOR" in os.environ else ["test_issuer.py"]
 
-PATIENCE = int(os.environ.get("PATIENCE", 20_000))
-"""Milliseconds that an expectation waits: enough for some looks for changes, on a busy machine."""
-
 
 @pytest.fixture(scope="session")
 def server(request: pytest.FixtureRequest) -> Place:
@@ -43,7 +40,7 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """Ended with each file: while Playwright runs, no other event loop can in this thread."""
-    with launched(PATIENCE) as started:
+    with launched() as started:
         yield started
 
 

@@ -19,7 +19,7 @@ from tests.api.server import running
 from tests.api.support import fill_with_demo
 from tests.browser.chromium import ARGUMENTS, browser
 from tests.browser.place import Local, Place
-from tests.browser.visitor import Visitor, fill_form, grid
+from tests.browser.visitor import Visitor, come_to_rest, fill_form, grid
 
 FOLDER = Path(__file__).parents[2] / "docs/screenshots"
 NAME = "alice"
@@ -88,8 +88,7 @@ def photographed(page: Page) -> bytes:
 def at_rest(page: Page) -> None:
     """When every picture in view is there, and those beside it are."""
     expect(page.locator(".picture").first).to_be_visible()
-    expect(page.locator('.picture[data-state="loading"]')).to_have_count(0)
-    page.evaluate("new Promise((done) => setTimeout(done, 500))")  # the wall takes its form
+    come_to_rest(page)
 
 
 def open_fourth(page: Page) -> None:

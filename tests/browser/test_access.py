@@ -7,7 +7,8 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import AXE, PATIENCE
+from tests.browser.chromium import PATIENCE
+from tests.browser.conftest import AXE
 from tests.browser.visitor import (
     HOME,
     Arrive,

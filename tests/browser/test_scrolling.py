@@ -2,7 +2,6 @@
 
 import math
 import uuid
-from typing import Any
 
 import httpx
 import pytest
@@ -11,6 +10,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 from local.drawn import picture as draw
 from tests.api.support import save as save_many
 from tests.browser.bulk import write_library
+from tests.browser.chromium import held, watched
 from tests.browser.place import Place
 from tests.browser.visitor import (
     ELSEWHERE,
@@ -67,12 +67,10 @@ def scroll_until(page: Page, direction: int, position: int) -> int:
 
 def nodes(page: Page) -> int:
     """All that is alive of the document, also what was taken out of it and is still held."""
-    session = page.context.new_cdp_session(page)
-    session.send("HeapProfiler.collectGarbage")
-    session.send("Performance.enable")
-    metrics: list[dict[str, Any]] = session.send("Performance.getMetrics")["metrics"]
+    session = watched(page)
+    found = held(session)["Nodes"]
     session.detach()
-    return int(next(metric["value"] for metric in metrics if metric["name"] == "Nodes"))
+    return int(found)
 
 
 def test_thousands_of_images_are_scrolled_to_the_end_and_back(arrive: Arrive, crowd: str) -> None:
