@@ -3,11 +3,11 @@
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from chalicelib.dynamo import Dynamo, Item, Reason, Refused, UnknownOutcome
-from chalicelib.entries import START, Cursor, Entry, Image, Payload, UserId, leading_run
+from chalicelib.entries import START, Cursor, Entry, Image, Mark, Payload, UserId, leading_run
 from chalicelib.errors import Contended, HoleFound, ImageNotFound, Unavailable
 from chalicelib.idempotency import IdempotentRequest, Markers, new_marker, replay
 from chalicelib.items import ENTRY_PAYLOAD, entry_from_item, entry_to_item
@@ -62,6 +62,7 @@ class Primary:
         clock: Clock,
         backoff: Backoff,
         new_idem: Callable[[], str],
+        new_mark: Callable[[], Mark],
         metrics: Metrics,
         tails: Tails,
     ) -> None:
@@ -70,6 +71,7 @@ class Primary:
         self._clock = clock
         self._backoff = backoff
         self._new_idem = new_idem
+        self._new_mark = new_mark
         self._metrics = metrics
         self._tails = tails
 
@@ -142,7 +144,7 @@ class Primary:
 
     def _put(self, save: Save, entries: Sequence[Entry]) -> tuple[Image, ...] | Verdict:
         """What came of it; or the images that the same request had saved before."""
-        items = [entry_to_item(save.user, entry) for entry in entries]
+        items = self._marked(save.user, entries)
         try:
             self._log.put_new(items, self._marker(save, entries[0].cursor))
         except UnknownOutcome:
@@ -180,7 +182,7 @@ class Primary:
                     break
                 (deletion,) = deletions_of([cursor], tail, idem, created_at)
                 stub = self._log.strip_image(user, cursor, ENTRY_PAYLOAD)
-                self._log.put_new([entry_to_item(user, deletion)], [stub])
+                self._log.put_new(self._marked(user, [deletion]), [stub])
                 self._tails.remember(user, end_of([deletion]))
                 return
         raise Unavailable("delete")
@@ -208,7 +210,7 @@ class Primary:
         deletions = deletions_of(cursors, tail, self._new_idem(), self._clock.timestamp())
         stubs = [self._log.strip_image(user, cursor, ENTRY_PAYLOAD) for cursor in cursors]
         try:
-            self._log.put_new([entry_to_item(user, deletion) for deletion in deletions], stubs)
+            self._log.put_new(self._marked(user, deletions), stubs)
         except (Refused, UnknownOutcome):
             return False
         return True
@@ -240,6 +242,14 @@ class Primary:
                 is_all = length == len(entries) and not found.cut
                 return Run(entries[:length], is_all)
         raise HoleFound
+
+    def _marked(self, user: UserId, entries: Sequence[Entry]) -> list[Item]:
+        """The entries as items, each with a mark of its own, and with another at every try.
+
+        So an entry that is tried again, at the same cursor or elsewhere, has never stood there
+        under that mark before; not even in a log that was put back to an earlier state meanwhile.
+        """
+        return [entry_to_item(user, replace(entry, mark=self._new_mark())) for entry in entries]
 
     def _marker(self, save: Save, first: Cursor) -> list[Write]:
         if save.idempotent is None:

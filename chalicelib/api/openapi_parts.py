@@ -5,7 +5,7 @@ from typing import Any
 
 from chalicelib.api.answer import JSON
 from chalicelib.api.problems import CONTENT_TYPE, PROBLEMS
-from chalicelib.api.request import DEFAULT_LIMIT, IDEMPOTENCY_KEY, MAX_BODY, MAX_LIMIT
+from chalicelib.api.request import DEFAULT_LIMIT, IDEMPOTENCY_KEY, MARK_TEXT, MAX_BODY, MAX_LIMIT
 from chalicelib.api.validation import (
     MAX_BATCH,
     MAX_ERRORS,
@@ -138,6 +138,7 @@ def _list(of: str, **others: Any) -> Fragment:
 
 CURSOR = ref("schemas", "Cursor")
 POSITION = ref("schemas", "Position")
+MARK = ref("schemas", "Mark")
 
 PROMPT = {
     "type": "string",
@@ -195,6 +196,12 @@ SCHEMAS: Fragment = {
         "maximum": MAX_CURSOR,
         "description": f"A cursor, or {START} for the place before the first.",
     },
+    "Mark": {
+        "type": "string",
+        "pattern": f"^{MARK_TEXT.pattern}$",
+        "description": "Tells the entry at a cursor from any other that may stand there in another "
+        "library, such as a restored one. Empty where the entry has none.",
+    },
     "Image": _object(
         {"cursor": CURSOR, "prompt": PROMPT, "imageUrl": IMAGE_URL, "createdAt": CREATED_AT},
         {"model": MODEL, "seed": SEED_TEXT, "steps": STEPS},
@@ -219,16 +226,23 @@ SCHEMAS: Fragment = {
                 "maximum": MAX_CURSOR,
                 "description": "The `before` of the following page; null on the last.",
             },
+            "nextMark": {
+                "type": ["string", "null"],
+                "pattern": f"^{MARK_TEXT.pattern}$",
+                "description": "The `mark` to send with `next`; null exactly when that is.",
+            },
         },
         {
             "cursor": POSITION,
+            "mark": {**MARK, "description": "Of the entry at `cursor`."},
             "count": {
                 "type": "integer",
                 "minimum": 0,
                 "description": "How many images the library has as of `cursor`.",
             },
         },
-        description="Newest first. `cursor` and `count` are of the first page only (no `before`).",
+        description="Newest first. `cursor`, `mark` and `count` are of the first page only (no "
+        "`before`).",
     ),
     "Saved": _object({"cursor": CURSOR, "image": ref("schemas", "Image")}),
     "Deleted": _object(
@@ -240,6 +254,10 @@ SCHEMAS: Fragment = {
         {
             "changes": _list("Change"),
             "cursor": {**POSITION, "description": "The `after` of the next call."},
+            "mark": {
+                **MARK,
+                "description": "The `mark` of the next call: of the entry at `cursor`.",
+            },
             "upToDate": {**UP_TO_DATE, "description": "Whether these are all, for now."},
         },
         description="Oldest first.",

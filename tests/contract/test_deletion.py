@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from chalicelib.dynamo import Dynamo, UnknownOutcome
-from chalicelib.entries import START, Cursor, Row
+from chalicelib.entries import START, Cursor, Mark, Row
 from chalicelib.errors import ImageNotFound, Unavailable
 from chalicelib.items import row_to_item
 from chalicelib.timing import Deadline
 from tests.support import ALICE, BOB, Intercepted, Store, at_once, dump, foreign, picture, quick
 
 ONE = Cursor(1)
-KEPT = ("user_id", "cursor", "kind", "idem", "created_at", "count", "registered_at")
+KEPT = ("user_id", "cursor", "kind", "idem", "created_at", "count", "mark", "registered_at")
 CALLS = ["query", "get_item", "transact_write_items"]  # the deletion in the primary
 CALLS += ["query", "query", "update_item", "put_item", "get_item"]  # the sync, and the look
 WRITES = ("put_item", "update_item", "transact_write_items")
@@ -66,7 +66,7 @@ def test_the_stub_keeps_all_but_the_payload(store: Store) -> None:
     after = dump(store.primary_log, ALICE)[0]
     assert after == {name: before[name] for name in KEPT} | {"kind": {"S": "erased"}}
     stub = dump(store.partition_log, ALICE)[0]
-    assert stub == row_to_item(ALICE, Row(ONE, 1))
+    assert stub == row_to_item(ALICE, Row(ONE, 1, mark=Mark(before["mark"]["S"])))
 
 
 def test_deleting_again_changes_nothing(store: Store) -> None:
