@@ -72,6 +72,8 @@ class Entry:
 
     `idem` is random per request and tells who wrote the entry. `count` is the number of the
     user's live images once this entry is in the log. `created_at` is UTC, RFC 3339, milliseconds.
+    `skip` is how many entries directly below it are no images any more, as far as was known when
+    it was written. They never become images again, so who reads downwards may pass them over.
     """
 
     cursor: Cursor
@@ -81,6 +83,7 @@ class Entry:
     payload: Payload | None = None
     deletes: Cursor | None = None
     mark: Mark = NO_MARK
+    skip: int = 0
 
     @property
     def kind(self) -> Kind:
@@ -100,6 +103,7 @@ class Row:
     image: str | None = None
     deletes: Cursor | None = None
     mark: Mark = NO_MARK
+    skip: int = 0
     outdated: bool = field(default=False, compare=False)
 
     @property

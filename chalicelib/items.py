@@ -27,6 +27,7 @@ ENTRY: Schema = {
     "steps": "N",
     "deletes": "N",
     "mark": "S",  # an entry from before there were marks has none
+    "skip": "N",  # left out where it is 0
     "registered_at": "S",  # of entry 1 alone: what the index of users is made of
 }
 ROW: Schema = {
@@ -37,6 +38,7 @@ ROW: Schema = {
     "image": "S",
     "deletes": "N",
     "mark": "S",
+    "skip": "N",
     "version": "N",  # of the form that `image` has; a stub has none
 }
 MARKER: Schema = {
@@ -50,7 +52,7 @@ MARKER: Schema = {
 }
 EXPIRES_AT = "expires_at"
 
-PAGE = ("cursor", "count", "deletes", "image", "mark", "version")
+PAGE = ("cursor", "count", "deletes", "image", "mark", "skip", "version")
 """The attributes of a row that a page is made of; `image` is an image's alone."""
 
 ENTRY_PAYLOAD = Payload._fields
@@ -103,6 +105,7 @@ def entry_to_item(user: UserId, entry: Entry) -> Item:
             "count": entry.count,
             "deletes": entry.deletes,
             "mark": entry.mark or None,
+            "skip": entry.skip or None,
             "registered_at": entry.created_at if entry.cursor == 1 else None,
             **payload,
         },
@@ -118,6 +121,7 @@ def entry_from_item(item: Item) -> Entry:
         payload=_payload(item) if item["kind"]["S"] == "image" else None,
         deletes=deleted_by(item),
         mark=mark_of(item),
+        skip=skip_of(item),
     )
 
 
@@ -132,6 +136,7 @@ def row_to_item(user: UserId, row: Row) -> Item:
             "image": row.image,
             "deletes": row.deletes,
             "mark": row.mark or None,
+            "skip": row.skip or None,
             "version": None if row.kind == "erased" else CURRENT,
         },
     )
@@ -145,6 +150,7 @@ def row_from_item(item: Item) -> Row:
         image=image_of(item),
         deletes=deleted_by(item),
         mark=mark_of(item),
+        skip=skip_of(item),
         outdated=version_of(item) < CURRENT,
     )
 
@@ -172,6 +178,10 @@ def deleted_by(item: Item) -> Cursor | None:
 
 def mark_of(item: Item) -> Mark:
     return Mark(item["mark"]["S"]) if "mark" in item else NO_MARK
+
+
+def skip_of(item: Item) -> int:
+    return int(item["skip"]["N"]) if "skip" in item else 0
 
 
 def count_of(item: Item) -> int:

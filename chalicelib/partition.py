@@ -29,13 +29,20 @@ from chalicelib.items import (
     mark_of,
     row_from_item,
     row_to_item,
+    skip_of,
 )
 from chalicelib.log import Log, Slice, Write
 from chalicelib.timing import Backoff, Deadline
 from chalicelib.versions import CURRENT
 
-MAX_FILLS = 4
-"""Queries spent on filling one page with images where deleted ones left stubs."""
+FILLS = (1, 8, 64, 400, 400, 400)
+"""Queries spent, beyond the first, on filling one page where deleted images left stubs: how many
+rows each asks for, for each image that is missing."""
+
+FILL_ROWS, MAX_FILL_ROWS = 25, 10_000
+"""Rows that such a query asks for at least and at most. Stubs are some hundred bytes each, so it
+answers 10,000 of them. A page lacks all images, though there are some below, only where some 30,000
+entries on end are none."""
 
 MAX_FILL_BYTES = 500_000
 """Bytes of images beyond which a page is filled no further. A query answers up to 1 MB, and an
@@ -113,20 +120,36 @@ class Partition:
         """
         read = self._read_down(before, limit, deadline, mark)
         self._check_at_least(at_least, before, read)
-        images, bottom = images_in(read), below(read)
-        for _ in range(MAX_FILLS - 1):
-            if len(images) >= limit or bottom is None or deadline.passed() or is_heavy(images):
-                break
-            more = self._read_down(bottom.cursor, limit - len(images), deadline)
-            images += images_in(more)
-            bottom = below(more)
-        found, (next_, next_mark) = tuple(images), bottom or (None, NO_MARK)
+        top = read.items[0] if before is None and read.items else None
+        live = None if top is None else count_of(top)
+        images, bottom = self._filled(read, limit, live, deadline)
+        next_, next_mark = bottom or (None, NO_MARK)
         if before is not None:
-            return Page(found, next_, None, None, NO_MARK, next_mark)
-        if not read.items:
+            return Page(images, next_, None, None, NO_MARK, next_mark)
+        if top is None:
             return Page((), None, START, 0)
-        top = read.items[0]
-        return Page(found, next_, cursor_of(top), count_of(top), mark_of(top), next_mark)
+        return Page(images, next_, cursor_of(top), live, mark_of(top), next_mark)
+
+    def _filled(
+        self, read: Slice, limit: int, live: int | None, deadline: Deadline
+    ) -> tuple[tuple[str, ...], Position | None]:
+        """The images read and, up to the limit, those below; and where the next page begins.
+
+        `live` is how many images there are in all, if that is known. A later query sees the images
+        that an earlier one's deletions name as stubs, so nothing has to be compared across them.
+        """
+        images, lowest = images_in(read, limit)
+        for growth in FILLS:
+            missing, bottom = limit - len(images), below(lowest)
+            if not missing or len(images) == live or bottom is None:
+                break
+            if deadline.passed() or is_heavy(images):
+                break
+            more = self._read_down(bottom, rows_to_fill(missing, growth), deadline)
+            found, lowest = images_in(more, missing)
+            images += found
+        is_all = len(images) == live or below(lowest) is None
+        return tuple(images), None if is_all or lowest is None else position_of(lowest)
 
     def changes(
         self, after: Cursor, limit: int, deadline: Deadline, mark: Mark = NO_MARK
@@ -248,15 +271,27 @@ class Partition:
         return True
 
 
-def images_in(read: Slice) -> list[str]:
-    """The images among the rows, rendered, without those that a deletion among them names.
+def images_in(read: Slice, most: int) -> tuple[list[str], Item | None]:
+    """The first images among the rows, rendered, and the row that they reach down to.
 
-    Sync erases an image before it writes the deletion. But a query may have seen the one as of an
-    earlier moment than the other, and a client that goes on from there would never be told again.
+    Those that a deletion among the rows names are left out. Sync erases an image before it writes
+    the deletion. But a query may have seen the one as of an earlier moment than the other, and a
+    client that goes on from there would never be told again.
     """
     gone = {deleted_by(item) for item in read.items if "deletes" in item}
-    shown = [item for item in read.items if cursor_of(item) not in gone] if gone else read.items
-    return [image for item in shown if (image := image_of(item)) is not None]
+    images: list[str] = []
+    for item in read.items:
+        image = image_of(item)
+        if image is not None and cursor_of(item) not in gone:
+            images.append(image)
+            if len(images) == most:
+                return images, item
+    return images, read.items[-1] if read.items else None
+
+
+def rows_to_fill(missing: int, growth: int) -> int:
+    """How many rows to ask for: a few at first, and more the longer there are but stubs."""
+    return min(MAX_FILL_ROWS, max(missing, FILL_ROWS) * growth)
 
 
 def is_heavy(images: Sequence[str]) -> bool:
@@ -264,12 +299,16 @@ def is_heavy(images: Sequence[str]) -> bool:
     return sum(len(image.encode()) for image in images) > MAX_FILL_BYTES
 
 
-def below(read: Slice) -> Position | None:
-    """Where the next page down begins; None where the log begins."""
-    lowest = read.items[-1] if read.items else None
-    if lowest is None or cursor_of(lowest) == 1:
+def below(lowest: Item | None) -> Cursor | None:
+    """Below which cursor there may be more images than down to that row; None if there are none."""
+    if lowest is None:
         return None
-    return Position(cursor_of(lowest), mark_of(lowest))
+    end = Cursor(cursor_of(lowest) - skip_of(lowest))
+    return end if end > 1 else None
+
+
+def position_of(item: Item) -> Position:
+    return Position(cursor_of(item), mark_of(item))
 
 
 def check_mark(read: Slice, position: Position) -> None:
@@ -278,7 +317,7 @@ def check_mark(read: Slice, position: Position) -> None:
     What a reader has seen there once does not go away. So a row that is missing, or has another
     mark, belongs to another log. An empty mark names no entry: then nothing is checked.
     """
-    first = (cursor_of(read.items[0]), mark_of(read.items[0])) if read.items else None
+    first = position_of(read.items[0]) if read.items else None
     if position.mark and first != position:
         raise ResyncRequired
 

@@ -267,6 +267,7 @@ def numbered(save: Save, tail: Tail) -> tuple[Entry, ...]:
             created_at=save.created_at,
             count=tail.count + i,
             payload=payload,
+            skip=tail.skip_after() if i == 1 else 0,
         )
         for i, payload in enumerate(save.payloads, start=1)
     )
@@ -276,14 +277,23 @@ def deletions_of(
     cursors: Sequence[Cursor], tail: Tail, idem: str, created_at: str
 ) -> tuple[Entry, ...]:
     """The entries that delete these images if they come directly after this tail."""
+    skip = tail.skip_after(cursors)
     return tuple(
-        Entry(Cursor(tail.cursor + i), idem, created_at, tail.count - i, deletes=cursor)
+        Entry(
+            cursor=Cursor(tail.cursor + i),
+            idem=idem,
+            created_at=created_at,
+            count=tail.count - i,
+            deletes=cursor,
+            skip=skip + i - 1,
+        )
         for i, cursor in enumerate(cursors, start=1)
     )
 
 
 def end_of(entries: Sequence[Entry]) -> Tail:
-    return Tail(entries[-1].cursor, entries[-1].count)
+    last = entries[-1]
+    return Tail(last.cursor, last.count, last.skip, last.kind == "image")
 
 
 def images(entries: Sequence[Entry]) -> tuple[Image, ...]:

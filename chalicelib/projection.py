@@ -48,7 +48,7 @@ def to_row(entry: Entry) -> Row:
     image = None
     if entry.payload is not None:
         image = render(Image(entry.cursor, entry.created_at, entry.payload))
-    return Row(entry.cursor, entry.count, image, entry.deletes, entry.mark)
+    return Row(entry.cursor, entry.count, image, entry.deletes, entry.mark, entry.skip)
 
 
 def fitting(rows: Sequence[Row]) -> Sequence[Row]:

@@ -1,7 +1,7 @@
 """Where logs ended when this process last looked: what saves a warm function the look."""
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from chalicelib.entries import Cursor, UserId
@@ -17,10 +17,20 @@ MOST = 1000
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """The highest cursor of a log, and the number of live images at it."""
+    """The highest cursor of a log, and the number of live images at it.
+
+    `skip` is the last entry's own; `is_image` whether that is an image, or there is none.
+    """
 
     cursor: Cursor
     count: int
+    skip: int = 0
+    is_image: bool = True
+
+    def skip_after(self, deleted: Sequence[Cursor] = ()) -> int:
+        """How many entries at the end are no images, once these are deleted."""
+        ends_in_image = self.is_image and self.cursor not in deleted
+        return 0 if ends_in_image else self.skip + 1
 
 
 class Tails:

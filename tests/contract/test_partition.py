@@ -92,13 +92,21 @@ class TestPage:
         assert cursors_of(found.images) == [3, 1]
         assert (found.cursor, found.count) == (4, 2)
 
-    def test_filling_is_bounded(self, store: Store) -> None:
-        """A page among many stubs is short rather than dear, and `next` goes on."""
-        put_images(store, 1)
-        put_rows(store, *(Row(Cursor(cursor), 1) for cursor in range(2, 10)))
+    def test_a_page_is_filled_among_many_stubs(self, store: Store) -> None:
+        """However small it is, it looks for its images below them."""
+        put_images(store, 1, 2)
+        put_rows(store, *(Row(Cursor(cursor), 2) for cursor in range(3, 60)))
         found = page(store, limit=1)
-        assert found.images == ()
-        assert found.next == 6
+        assert cursors_of(found.images) == [2]
+        assert found.next == 2
+
+    def test_a_skip_is_trusted(self, store: Store) -> None:
+        """What an entry says to pass over is not read, and what is below it is not lost."""
+        put_images(store, 1, 2)
+        put_rows(store, Row(Cursor(9), 2, deletes=Cursor(3), skip=6))
+        put_rows(store, Row(Cursor(10), 2, deletes=Cursor(4), skip=7))
+        found = page(store, limit=2)
+        assert cursors_of(found.images) == [2, 1]
 
     def test_a_page_of_large_images_is_short(self, store: Store) -> None:
         """Beyond what a response may weigh a page is not filled up; `next` goes on."""

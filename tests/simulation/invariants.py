@@ -173,6 +173,9 @@ class Judge:
             number(item, "count") == expected, "count", f"wrong at {cursor}", item["count"]
         )
         self.require(("registered_at" in item) == (cursor == 1), "users", f"index at {cursor}")
+        skipped = range(cursor - int(item.get("skip", {}).get("N", 0)), cursor)
+        alive = [c for c in skipped if kind_of(ledger.primary.truth[c]) == "image"]
+        self.require(not alive, "skip", f"of {cursor} passes over images", alive)
         if kind_of(item) == "deletion":
             gone = number(item, "deletes")
             changed = any(c.place == gone and c.old is not None for c in changes)

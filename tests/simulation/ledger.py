@@ -46,7 +46,7 @@ def rendered(item: Item) -> str:
 
 def row_of(item: Item, version: int = CURRENT) -> dict[str, Any]:
     """The partition's item that an item of the primary must become."""
-    names = ("user_id", "cursor", "kind", "count", "mark")
+    names = ("user_id", "cursor", "kind", "count", "mark", "skip")
     row = {name: dict(item[name]) for name in names if name in item}
     if kind_of(item) == "erased":
         return row

@@ -40,10 +40,10 @@ PAYLOADS = st.builds(
     st.none() | st.integers(1, 10_000),
 )
 ENTRIES = st.builds(
-    Entry, CURSORS, TEXT, TEXT, COUNTS, st.none() | PAYLOADS, mark=MARKS
-) | st.builds(Entry, CURSORS, TEXT, TEXT, COUNTS, deletes=CURSORS, mark=MARKS)
-ROWS = st.builds(Row, CURSORS, COUNTS, st.none() | TEXT, mark=MARKS) | st.builds(
-    Row, CURSORS, COUNTS, deletes=CURSORS, mark=MARKS
+    Entry, CURSORS, TEXT, TEXT, COUNTS, st.none() | PAYLOADS, mark=MARKS, skip=COUNTS
+) | st.builds(Entry, CURSORS, TEXT, TEXT, COUNTS, deletes=CURSORS, mark=MARKS, skip=COUNTS)
+ROWS = st.builds(Row, CURSORS, COUNTS, st.none() | TEXT, mark=MARKS, skip=COUNTS) | st.builds(
+    Row, CURSORS, COUNTS, deletes=CURSORS, mark=MARKS, skip=COUNTS
 )
 MARKERS = st.builds(Marker, USERS, TEXT, TEXT, TEXT, CURSORS, TEXT, st.integers(0, 4_000_000_000))
 
