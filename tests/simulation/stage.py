@@ -132,6 +132,7 @@ class Stage:
             new_idem=self._new_idem,
             uniform=self._uniform,
             emit=lambda _line: None,
+            at_once=1,  # here tasks take turns, not threads
         )
 
     def calm(self, *, calm: bool = True) -> None:
