@@ -33,12 +33,13 @@ from chalicelib.config import (
     metrics_namespace,
     oidc,
     reader_role,
+    sweep_read_units,
     table_names,
 )
 from chalicelib.dynamo import CALL_SECONDS, Dynamo
 from chalicelib.entries import UserId
 from chalicelib.http_engine import HttpDynamo
-from chalicelib.metrics import Metrics
+from chalicelib.metrics import Metrics, print_line
 from chalicelib.operations import OPERATIONS
 from chalicelib.services import Services
 from chalicelib.timing import Deadline
@@ -54,7 +55,7 @@ STREAM_ARN = "arn:aws:dynamodb:us-east-1:000000000000:table/images/stream/by-tem
 """Stands in for the primary's stream, whose ARN only the deployed stack knows."""
 
 app = Chalice(app_name="image-storage", configure_logs=False)  # Lambda's own make lines of JSON
-emit: Callable[[str], None] = print  # where CloudWatch finds metrics: in what a function prints
+emit: Callable[[str], None] = print_line  # CloudWatch finds metrics in what a function prints
 route = functools.partial(app.route, content_types=["*/*"])  # bodies are judged by the handlers
 
 
@@ -74,6 +75,7 @@ def services() -> Services:
         issuer=issuer(os.environ),
         dead_letters=dead_letters,
         dynamo_for=dynamo_for(),
+        may_retry=dynamo().quota.may_retry,
     )
 
 
@@ -223,9 +225,9 @@ def on_images(event: DynamoDBEvent) -> dict[str, Any]:
 
 @app.schedule(Rate(5, unit=Rate.MINUTES))
 def scheduled_sweep(event: CloudWatchEvent) -> dict[str, Any]:
-    from chalicelib.operations.sweep import next_sweep
+    from chalicelib.operations.sweep import scheduled
 
-    return next_sweep(services(), deadline_of(event.context))
+    return scheduled(services(), deadline_of(event.context), sweep_read_units(os.environ))
 
 
 # The operator's functions. `chalicelib.operations` tells what each takes and answers.

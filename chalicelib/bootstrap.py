@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from chalicelib.config import TableNames
 from chalicelib.dynamo import Dynamo
 from chalicelib.entries import Mark, UserId
-from chalicelib.metrics import NAMESPACE, Metrics
+from chalicelib.metrics import NAMESPACE, Metrics, print_line
 from chalicelib.services import Services
-from chalicelib.timing import Backoff, Clock
+from chalicelib.timing import Backoff, Clock, always
 
 if TYPE_CHECKING:
     from chalicelib.dead_letters import DeadLetters
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 WRITE_TRIES = 8
 READ_TRIES = 4
 
+AT_ONCE = 32
+"""Users whom work in the background has under way side by side. Each has one call under way at a
+time, so this is also the number of connections; `chalicelib.connections` keeps more than that."""
 
 MARK_BYTES = 6
 """That are random in a mark: two of 8 characters are the same once in 280 million million."""
@@ -40,17 +43,19 @@ def build(
     new_idem: Callable[[], str] = lambda: secrets.token_urlsafe(16),
     new_mark: Callable[[], Mark] = new_mark,
     uniform: Callable[[float, float], float] = random.uniform,
-    emit: Callable[[str], None] = print,
+    emit: Callable[[str], None] = print_line,
     namespace: str = NAMESPACE,
     issuer: str = "",
     dead_letters: Callable[[], "DeadLetters"] = no_dead_letters,
     dynamo_for: Callable[[UserId], Dynamo] | None = None,
+    at_once: int = AT_ONCE,
+    may_retry: Callable[[], bool] = always,
 ) -> Services:
     """Ties the services to their tables. What is timed or random can be given.
 
     `emit` takes the lines of metrics, which count in the `namespace`; `issuer` is needed where
     operations name users by subject; `dynamo_for` is what a user's partition is read through, if
-    it is another than `dynamo`.
+    it is another than `dynamo`; `may_retry` says whether writes may be tried again now.
     """
     clock = clock or Clock()
     return Services(
@@ -60,9 +65,10 @@ def build(
         issuer=issuer,
         clock=clock,
         patience=Backoff(READ_TRIES, 0.01, 0.2, clock.sleep, uniform),
-        backoff=Backoff(WRITE_TRIES, 0.02, 1.0, clock.sleep, uniform),
+        backoff=Backoff(WRITE_TRIES, 0.02, 1.0, clock.sleep, uniform, may_retry),
         metrics=Metrics(emit, clock.now, namespace),
         new_idem=new_idem,
         new_mark=new_mark,
         new_dead_letters=dead_letters,
+        at_once=at_once,
     )

@@ -3,6 +3,7 @@
 A missing or wrong variable is a ConfigError that names it. AWS's own variables are the SDK's.
 """
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -30,6 +31,18 @@ def table_names(environ: Mapping[str, str]) -> TableNames:
 def dead_letter_queue(environ: Mapping[str, str]) -> str | None:
     """The URL of the queue of the stream function's event source; None where there is none."""
     return environ.get("DEAD_LETTER_QUEUE_URL") or None
+
+
+def sweep_read_units(environ: Mapping[str, str]) -> int | None:
+    """The read units that a scheduled sweep may spend; None where the sweep's own default is
+    meant."""
+    text = environ.get("SWEEP_READ_UNITS")
+    if text and not re.fullmatch("[0-9]{1,9}", text):
+        raise ConfigError(
+            "SWEEP_READ_UNITS must be a whole number, such as 10000. A deployed stage has it from "
+            "its parameter SweepReadUnits."
+        )
+    return int(text) if text else None
 
 
 def metrics_namespace(environ: Mapping[str, str]) -> str:

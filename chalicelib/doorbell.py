@@ -5,37 +5,72 @@ can cause is a call of `sync` for the users whose keys are in it.
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from chalicelib.entries import UserId
 from chalicelib.logs import told
 from chalicelib.metrics import Metrics
+from chalicelib.side_by_side import side_by_side
 from chalicelib.sync import Syncer
 from chalicelib.timing import Deadline
+
+AT_ONCE = 16
+"""Users of a batch who are synced side by side. Each has one call under way at a time, so this is
+also the number of connections; `chalicelib.connections` keeps more than that."""
 
 log = logging.getLogger(__name__)
 
 
 def ring(
-    event: Mapping[str, Any], syncer: Syncer, metrics: Metrics, deadline: Deadline
+    event: Mapping[str, Any],
+    syncer: Syncer,
+    metrics: Metrics,
+    deadline: Deadline,
+    at_once: int = AT_ONCE,
 ) -> dict[str, Any]:
     """Syncs each user of a DynamoDB Streams batch once.
 
     Takes and answers AWS Lambda's own shapes: a user whose sync fails or does not finish is
     reported by the sequence number of that user's first record ("Reporting batch item failures",
-    Lambda developer guide); the others go on. Each has an equal share of the time that is left, so
-    that one who is slow takes nobody's turn. Users whose turn comes after the deadline are reported
-    too: a function that ran out of time would fail its whole batch.
+    Lambda developer guide); the others go on.
     """
     users = first_records(event)
+    synced = sync_each(list(users), syncer, metrics, deadline, at_once)
     failures = [
         {"itemIdentifier": sequence_number}
-        for turn, (user, sequence_number) in enumerate(users.items())
-        if deadline.passed()
-        or not _synced(user, syncer, metrics, deadline.share(len(users) - turn))
+        for user, sequence_number in users.items()
+        if user not in synced
     ]
     return {"batchItemFailures": failures}
+
+
+def sync_each(
+    users: Sequence[UserId],
+    syncer: Syncer,
+    metrics: Metrics,
+    deadline: Deadline,
+    at_once: int = AT_ONCE,
+) -> set[UserId]:
+    """Syncs the users side by side; answers those who are up to date now.
+
+    Each has an equal share of the time that is left, so that one who is slow takes nobody's turn.
+    Users whose turn comes after the deadline are not tried: a function that ran out of time would
+    fail its whole batch.
+    """
+
+    def one(turn: int) -> bool:
+        share = deadline.share(turns_left(len(users) - turn, at_once))
+        return not deadline.passed() and _synced(users[turn], syncer, metrics, share)
+
+    done = side_by_side(one, range(len(users)), at_once)
+    return {user for user, is_done in zip(users, done, strict=True) if is_done}
+
+
+def turns_left(users: int, at_once: int) -> int:
+    """How many of so many users must come one after the other: this one, and who follows it."""
+    return math.ceil(users / at_once)
 
 
 def first_records(event: Mapping[str, Any]) -> dict[UserId, str]:

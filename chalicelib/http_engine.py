@@ -5,7 +5,6 @@ botocore would do the same, and more for each call than all the rest of a reques
 """
 
 import random
-import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple, Protocol
@@ -21,6 +20,7 @@ from chalicelib.connections import (
 )
 from chalicelib.credentials import credentials_of, endpoint_of, region_of
 from chalicelib.dynamo import CALL_SECONDS, CallFailed, Reason, Refused, UnknownOutcome
+from chalicelib.quota import RetryQuota
 from chalicelib.signing import Credentials, Signer
 from chalicelib.timing import Backoff, Clock
 from chalicelib.trust import trust_of
@@ -30,12 +30,18 @@ API = "DynamoDB_20120810"
 TRIES = 3
 PAUSE = 0.05
 LONGEST_PAUSE = 1.0
-"""Tries of one call, and the seconds that `Backoff` takes for the pauses between them."""
+"""Tries of one read, and the seconds that `Backoff` takes for the pauses between them.
+
+A write is tried once. Whoever makes it tries again, at the same cursor, since it knows how to find
+out what became of the earlier try; tries of the engine's own would multiply with those.
+"""
+
+_READS = {"Query", "Scan", "GetItem"}
 
 TRY_SECONDS = 2 * CONNECT_SECONDS + REPLY_SECONDS
 """What a try may take: no other is begun when so much of `CALL_SECONDS` is not left."""
 
-_SENT_AGAIN = {
+_PASSING = {
     "ThrottlingException",
     "Throttling",
     "ProvisionedThroughputExceededException",
@@ -49,7 +55,7 @@ _SENT_AGAIN = {
 }
 _IN_CONFLICT = {"TransactionConflictException", "ReplicatedWriteConflictException"}
 """Errors after which the same call may be made again: nothing was done, or nobody knows. The first
-are sent again here; a conflict is the caller's to wait out.
+count against the process's retries; a conflict does not, since DynamoDB is well.
 
 Source: "Error handling with DynamoDB" in the DynamoDB developer guide ("OK to retry? Yes").
 """
@@ -61,6 +67,14 @@ _PASSING_REASONS = {
     "ThrottlingError",
     "ProvisionedThroughputExceeded",
 }
+
+
+class _MayPass(Exception):
+    """A call came to nothing that another try might not come to."""
+
+    def __init__(self, code: str, *, timed_out: bool = False) -> None:
+        super().__init__(code)
+        self.timed_out = timed_out
 
 
 class Post(Protocol):
@@ -88,16 +102,22 @@ class HttpDynamo:
         credentials: Callable[[], Credentials],
         clock: Clock | None = None,
         uniform: Callable[[float, float], float] = random.uniform,
+        quota: RetryQuota | None = None,
     ) -> None:
         self.post = post
         self._signer = signer
         self._credentials = credentials
         self._clock = clock or Clock()
-        self._backoff = Backoff(TRIES, PAUSE, LONGEST_PAUSE, self._clock.sleep, uniform)
+        self.quota = quota or RetryQuota()
+        self._backoff = Backoff(
+            TRIES, PAUSE, LONGEST_PAUSE, self._clock.sleep, uniform, self.quota.may_retry
+        )
 
     def as_other(self, credentials: Credentials) -> "HttpDynamo":
         """The same, over the same connections, for somebody else."""
-        return HttpDynamo(self.post, self._signer, lambda: credentials, self._clock)
+        return HttpDynamo(
+            self.post, self._signer, lambda: credentials, self._clock, quota=self.quota
+        )
 
     def query(self, **request: Any) -> Mapping[str, Any]:
         return self._call("Query", request)
@@ -115,27 +135,35 @@ class HttpDynamo:
         return self._call("UpdateItem", request)
 
     def transact_write_items(self, **request: Any) -> Mapping[str, Any]:
-        """Sent again it is still one transaction, by its token."""
-        token = {"ClientRequestToken": secrets.token_hex(16)}
-        return self._call("TransactWriteItems", {**token, **request})
+        return self._call("TransactWriteItems", request)
 
     def _call(self, operation: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
-        body = orjson.dumps(request)
+        target, body = f"{API}.{operation}", orjson.dumps(request)
         deadline = self._clock.deadline(CALL_SECONDS - TRY_SECONDS)
         unsure = UnknownOutcome(operation)
-        for _ in self._backoff.attempts(deadline):
+        for _ in self._backoff.attempts(deadline) if operation in _READS else (0,):
             try:
-                reply = self._send(f"{API}.{operation}", body)
-            except TransportFailed as error:
+                return self._try(target, body)
+            except _MayPass as error:
+                self.quota.failed(timed_out=error.timed_out)
                 unsure = UnknownOutcome(str(error))
-                continue
-            if reply.status == 200 and (answer := members_of(reply)) is not None:
-                return answer
-            problem = Problem.of(reply)
-            if not problem.is_sent_again:
-                raise problem.error()
-            unsure = UnknownOutcome(problem.code)
         raise unsure
+
+    def _try(self, target: str, body: bytes) -> Mapping[str, Any]:
+        """What DynamoDB answers; `_MayPass` where that is no sure answer."""
+        try:
+            reply = self._send(target, body)
+        except TransportFailed as error:
+            is_late = isinstance(error.__cause__, TimeoutError)
+            raise _MayPass(str(error), timed_out=is_late) from error
+        if reply.status == 200 and (answer := members_of(reply)) is not None:
+            self.quota.answered()
+            return answer
+        problem = Problem.of(reply)
+        if problem.may_pass:
+            raise _MayPass(problem.code)
+        self.quota.answered()
+        raise problem.error()
 
     def _send(self, target: str, body: bytes) -> Reply:
         moment = self._clock.now()
@@ -165,8 +193,8 @@ class Problem(NamedTuple):
         return cls(reply.status, code, members)
 
     @property
-    def is_sent_again(self) -> bool:
-        return self.code in _SENT_AGAIN or self.status in (200, 408, 429) or self.status >= 500
+    def may_pass(self) -> bool:
+        return self.code in _PASSING or self.status in (200, 408, 429) or self.status >= 500
 
     def error(self) -> Exception:
         """Ours, where there is something to be done about it, or a defect."""

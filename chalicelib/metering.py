@@ -1,5 +1,6 @@
 """A `Dynamo` that adds up what its reads cost, so that background work can keep to a budget."""
 
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -8,11 +9,15 @@ from chalicelib.timing import Deadline
 
 
 class MeteredDynamo:
-    """`read_units` counts consumed read capacity units, as DynamoDB tells them with each read."""
+    """`read_units` counts consumed read capacity units, as DynamoDB tells them with each read.
+
+    Threads may share it.
+    """
 
     def __init__(self, inner: Dynamo) -> None:
         self._inner = inner
         self.read_units = 0.0
+        self._adding = threading.Lock()
 
     def budget(self, read_units: float, deadline: Deadline) -> Deadline:
         """The deadline, or the moment when so many more units are spent, if that is sooner."""
@@ -40,5 +45,6 @@ class MeteredDynamo:
         self, call: Callable[..., Mapping[str, Any]], request: Mapping[str, Any]
     ) -> Mapping[str, Any]:
         answer = call(**request, ReturnConsumedCapacity="TOTAL")
-        self.read_units += answer["ConsumedCapacity"]["CapacityUnits"]
+        with self._adding:
+            self.read_units += answer["ConsumedCapacity"]["CapacityUnits"]
         return answer

@@ -6,6 +6,7 @@ Nothing is written for a count of 0.
 """
 
 import json
+import sys
 from collections.abc import Callable, Mapping
 from typing import Literal
 
@@ -18,7 +19,7 @@ Name = Literal[
     "EntriesApplied",  # the same number, to be summed
     # Of syncs in the background:
     "SyncFailed",  # one that ended with an error: in the stream's function, a sweep, a redrive
-    "SyncUnfinished",  # one for which the stream's function had no time left: it comes again
+    "SyncUnfinished",  # one that the stream's function or a redrive had no time for: it comes again
     "UsersBehind",  # users whom a sweep had to bring up to date, a minute or more after a save
     "DeadLetters",  # letters that a redrive came to
     # Of requests:
@@ -33,6 +34,11 @@ Unit = Literal["Count", "Milliseconds"]
 
 UNITS: Mapping[Name, Unit] = {"SyncLag": "Milliseconds"}
 """Of those that are no Count."""
+
+
+def print_line(line: str) -> None:
+    """In one write: `print` takes two, and the lines of threads would run into one another."""
+    sys.stdout.write(line + "\n")
 
 
 class Metrics:

@@ -91,8 +91,8 @@ class Primary:
         """Saves the images at the next cursors, all of them or none.
 
         Raises `Contended` when others were faster at every try (nothing was saved), `Unavailable`
-        when the last try's outcome is not known, `IdempotencyKeyReused` when the key stands for
-        other content.
+        when the last try's outcome is not known, or the tail cannot be read (nothing was saved
+        either), `IdempotencyKeyReused` when the key stands for other content.
         """
         save = Save(
             user=user,
@@ -112,8 +112,8 @@ class Primary:
             # 1. The tail. It is read again only once another's entry was seen beyond it: until
             #    then an earlier try of ours may yet turn out to stand at the same cursor.
             if tail is None:
-                tail = self._tail_unless_unknown(save.user)
-            if tail is None or deadline.passed():
+                tail = self.tail(save.user)
+            if deadline.passed():
                 continue
             # 2. Put at tail+1 if nothing is there. 3. What is not settled is asked again there.
             entries = numbered(save, tail)
@@ -155,12 +155,6 @@ class Primary:
                 return replay(found, save.idempotent, save.payloads)
             return judge(refused.reasons[: len(entries)], save.idem)
         return Verdict.COMMITTED
-
-    def _tail_unless_unknown(self, user: UserId) -> Tail | None:
-        try:
-            return self.tail(user)
-        except UnknownOutcome:  # of a read: nothing was sent yet
-            return None
 
     def delete(self, user: UserId, cursor: Cursor, deadline: Deadline) -> None:
         """Puts a deletion after the tail and turns the image into a stub: both or neither.

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Services:
     """`issuer` is whose subjects operations may name; `backoff` is for tries at writes, `patience`
-    for those at reads. `dynamo_for` is what a user's partition is read through."""
+    for those at reads. `dynamo_for` is what a user's partition is read through. `at_once` is how
+    many users work in the background may have under way side by side."""
 
     dynamo: Dynamo
     dynamo_for: Callable[[UserId], Dynamo]
@@ -43,6 +44,7 @@ class Services:
     new_idem: Callable[[], str]
     new_mark: Callable[[], Mark]
     new_dead_letters: Callable[[], "DeadLetters"]
+    at_once: int
 
     def open_partition(self, user: UserId) -> Partition:
         return Partition(self.dynamo_for(user), self.tables.partition, user, self.patience)

@@ -52,12 +52,16 @@ class Deadline(NamedTuple):
         return is_sooner or self.monotonic() >= self.at
 
 
+def always() -> bool:
+    return True
+
+
 class Backoff(NamedTuple):
     """Tries with a random pause between them, growing by powers of two up to `cap` seconds.
 
     "Full jitter": each pause is uniform between 0 and the bound, which is what lets many that
     collided at once get out of each other's way (AWS Architecture Blog, "Exponential Backoff And
-    Jitter").
+    Jitter"). `may_retry` is asked before each try but the first.
     """
 
     tries: int
@@ -65,11 +69,15 @@ class Backoff(NamedTuple):
     cap: float
     sleep: Callable[[float], None]
     uniform: Callable[[float, float], float] = random.uniform
+    may_retry: Callable[[], bool] = always
 
     def attempts(self, deadline: Deadline) -> Iterator[int]:
-        """Yields 0, 1, 2 … up to `tries`, pausing in between; ends early at the deadline."""
+        """Yields 0, 1, 2 … up to `tries`, pausing in between; ends early at the deadline, or where
+        there may be no retry."""
         for attempt in range(self.tries):
             if attempt:
+                if not self.may_retry():
+                    return
                 self.sleep(self.uniform(0, min(self.cap, self.base * 2**attempt)))
                 if deadline.passed():
                     return

@@ -4,7 +4,7 @@ import base64
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from chalicelib.dynamo import Dynamo
 from chalicelib.entries import UserId
@@ -34,12 +34,32 @@ class Registration:
     registered_at: str
 
 
+class Segment(NamedTuple):
+    """A part of the index, of so many that have no user in common: 0, 1, 2 … `of` - 1."""
+
+    number: int = 0
+    of: int = 1
+
+    def to_request(self) -> dict[str, Any]:
+        """The members of a Scan (DynamoDB developer guide, "Parallel scan")."""
+        return {} if self.of == 1 else {"Segment": self.number, "TotalSegments": self.of}
+
+
+ALL = Segment()
+"""The whole index."""
+
+
 class Users:
     """The sparse index of the primary: the first entry of each user, also once it is a stub."""
 
-    def __init__(self, dynamo: Dynamo, primary: str) -> None:
+    def __init__(self, dynamo: Dynamo, primary: str, segment: Segment = ALL) -> None:
         self._dynamo = dynamo
         self._primary = primary
+        self._segment = segment.to_request()
+
+    def of(self, segment: Segment) -> "Users":
+        """Those of one segment."""
+        return Users(self._dynamo, self._primary, segment)
 
     def after(self, last: Registration | None) -> Iterator[Registration]:
         """Every user from there on, in the index's own order; None: from its beginning.
@@ -51,7 +71,11 @@ class Users:
         while True:
             following: dict[str, Any] = {} if start is None else {"ExclusiveStartKey": start}
             found = self._dynamo.scan(
-                TableName=self._primary, IndexName=USERS_INDEX, Limit=PAGE, **following
+                TableName=self._primary,
+                IndexName=USERS_INDEX,
+                Limit=PAGE,
+                **self._segment,
+                **following,
             )
             for item in found["Items"]:
                 yield Registration(UserId(item["user_id"]["S"]), item["registered_at"]["S"])

@@ -11,6 +11,8 @@ API_HANDLER = "api_handler"
 
 READ_API = "read_api"
 
+SWEEP = "scheduled_sweep"
+
 Grants = Mapping[str, frozenset[str]]
 """What stands in the template, by its logical name, to the IAM actions allowed on it."""
 
@@ -24,6 +26,10 @@ _STRIP = frozenset({"dynamodb:UpdateItem"})
 _CHECK = frozenset({"dynamodb:ConditionCheckItem"})
 _REMOVE = frozenset({"dynamodb:DeleteItem"})
 _LIST_USERS: Grants = {USERS: frozenset({"dynamodb:Scan"})}
+_REDRIVE: Grants = {
+    "DeadLetterQueue": frozenset({"sqs:ReceiveMessage", "sqs:DeleteMessage"}),
+    "PrimaryStream": frozenset({"dynamodb:GetShardIterator", "dynamodb:GetRecords"}),
+}
 _SYNC: Grants = {"PrimaryTable": _QUERY, "PartitionTable": _APPEND | _STRIP}
 
 GRANTS: Mapping[str, Grants] = {
@@ -35,9 +41,10 @@ GRANTS: Mapping[str, Grants] = {
         "IdempotencyTable": frozenset({"dynamodb:PutItem"}),
     },
     "on_images": _SYNC,
-    "scheduled_sweep": {
+    SWEEP: {
         **_SYNC,
         **_LIST_USERS,
+        **_REDRIVE,
         "IdempotencyTable": frozenset({"dynamodb:GetItem", "dynamodb:PutItem"}),
     },
     "sync_user": _SYNC,
@@ -52,11 +59,7 @@ GRANTS: Mapping[str, Grants] = {
     "sweep": {**_SYNC, **_LIST_USERS},
     "export_user": {"PrimaryTable": _QUERY},
     "erase_user": {"PrimaryTable": _APPEND | _STRIP, "PartitionTable": _APPEND | _STRIP},
-    "redrive_dead_letters": {
-        **_SYNC,
-        "DeadLetterQueue": frozenset({"sqs:ReceiveMessage", "sqs:DeleteMessage"}),
-        "PrimaryStream": frozenset({"dynamodb:GetShardIterator", "dynamodb:GetRecords"}),
-    },
+    "redrive_dead_letters": {**_SYNC, **_REDRIVE},
 }
 """Chalice's name of each function to its grants."""
 

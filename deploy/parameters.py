@@ -68,6 +68,24 @@ def parameters(stage: Stage) -> dict[str, Parameter]:
             "an e-mail address, or empty",
             default="",
         ),
+        "StreamParallelism": _parameter(
+            "Invocations of on_images that one shard of the stream may have at once.",
+            r"[1-9]|10",
+            "a whole number from 1 to 10",
+            default="10",
+        ),
+        "SweepSchedule": _parameter(
+            "How often the sweep runs. A run ends before five minutes are over.",
+            r"rate\((1 (minute|hour|day)|[0-9]+ (minutes|hours|days))\)",
+            "a rate such as rate(5 minutes)",
+            default="rate(5 minutes)",
+        ),
+        "SweepReadUnits": _parameter(
+            "Read units that one run of the sweep may spend; a user takes 2.",
+            r"[1-9][0-9]{3,6}",
+            "a whole number from 1000 to 9999999",
+            default="10000",
+        ),
         "PrimaryTableName": _table("the log of record", f"{APP}-{stage.name}-images"),
         "PartitionTableName": _table("the users' read copies", f"{APP}-{stage.name}-partition"),
         "IdempotencyTableName": _table(

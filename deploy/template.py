@@ -6,7 +6,7 @@ from typing import Any
 from chalice.app import Chalice
 
 from deploy import alarms, api, dashboard
-from deploy.functions import API_HANDLER, GRANTS, READ_API, logical_id
+from deploy.functions import API_HANDLER, GRANTS, READ_API, SWEEP, logical_id
 from deploy.parameters import parameters
 from deploy.roles import READER_ROLE, arn, roles
 from deploy.stages import Stage
@@ -67,6 +67,9 @@ def _function(stage: Stage, name: str) -> Json:
     }
     if name == "on_images":
         properties["Events"] = {"OnImagesDynamodbEventSource": {"Properties": _event_source()}}
+    if name == SWEEP:
+        schedule = {"Schedule": _ref("SweepSchedule")}
+        properties["Events"] = {"ScheduledSweepEvent": {"Properties": schedule}}
     return {"Properties": properties}
 
 
@@ -91,7 +94,9 @@ def _environment(stage: Stage, name: str) -> Json:
         }
     if name == READ_API and stage.hard_isolation:
         variables["READER_ROLE_ARN"] = arn(READER_ROLE)
-    if name == "redrive_dead_letters":
+    if name == SWEEP:
+        variables["SWEEP_READ_UNITS"] = _ref("SweepReadUnits")
+    if name in (SWEEP, "redrive_dead_letters"):
         variables["DEAD_LETTER_QUEUE_URL"] = _ref("DeadLetterQueue")
     return variables
 
@@ -101,6 +106,7 @@ def _event_source() -> Json:
     return {
         "Stream": arn("PrimaryStream"),
         "StartingPosition": "TRIM_HORIZON",
+        "ParallelizationFactor": _ref("StreamParallelism"),
         "FilterCriteria": {"Filters": [{"Pattern": json.dumps({"eventName": ["INSERT"]})}]},
         "FunctionResponseTypes": ["ReportBatchItemFailures"],
         "BisectBatchOnFunctionError": True,

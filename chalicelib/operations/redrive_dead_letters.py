@@ -5,8 +5,7 @@ from collections import Counter
 from typing import Any
 
 from chalicelib.dead_letters import Letter, Trimmed
-from chalicelib.doorbell import first_records
-from chalicelib.entries import UserId
+from chalicelib.doorbell import first_records, sync_each
 from chalicelib.logs import told
 from chalicelib.operations.counts import counts_of, finished, to_be_resumed
 from chalicelib.operations.event import Event
@@ -57,15 +56,6 @@ def _outcome(services: Services, letter: Letter, counts: Counter[str], deadline:
         log.error("no records of a letter", extra={"letter": letter.id, **told(error)})
         return "failed"
     users = list(first_records({"Records": records}))
-    synced = [_is_synced(services, user, deadline) for user in users]
-    counts["users"] += sum(synced)
-    return "redriven" if all(synced) else "failed"
-
-
-def _is_synced(services: Services, user: UserId, deadline: Deadline) -> bool:
-    try:
-        return services.syncer.sync(user, deadline).up_to_date
-    except Exception as error:  # the other users of the letter are not to wait for it
-        log.error("sync failed", extra={"user": user, **told(error)})
-        services.metrics.count("SyncFailed", user=user)
-        return False
+    synced = sync_each(users, services.syncer, services.metrics, deadline, services.at_once)
+    counts["users"] += len(synced)
+    return "redriven" if len(synced) == len(users) else "failed"

@@ -1,13 +1,13 @@
 """Going through all users, in as many calls as it takes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from chalicelib.entries import START, Cursor, UserId
 from chalicelib.operations.event import Event
 from chalicelib.timing import Deadline
-from chalicelib.users import Registration, Users
+from chalicelib.users import Registration
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,13 @@ Work = Callable[[UserId, Cursor], Cursor | None]
 """Does one user from a cursor on; answers the cursor to go on from later, None if that was all."""
 
 
-def walk(users: Users, place: Place, deadline: Deadline, work: Work) -> Walked:
+class Listed(Protocol):
+    """`Users.after`."""
+
+    def after(self, last: Registration | None) -> Iterator[Registration]: ...
+
+
+def walk(users: Listed, place: Place, deadline: Deadline, work: Work) -> Walked:
     """Does the users from the place on, until the deadline."""
     last = place.last
     if last is not None and place.cursor is not None:

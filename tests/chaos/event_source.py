@@ -40,6 +40,20 @@ class Crash(BaseException):
     """The function's process is gone. No `except Exception` sees this, as none would."""
 
 
+class Fuse:
+    """So many steps are left, of all threads together; from then on each is a crash."""
+
+    def __init__(self, steps: int) -> None:
+        self._left = steps
+        self._lock = threading.Lock()
+
+    def step(self, *_call: Any) -> None:
+        with self._lock:
+            self._left -= 1
+            if self._left <= 0:
+                raise Crash
+
+
 class Crashes:
     """Ends a function in the midst of its calls to DynamoDB, in the thread that asked for it."""
 
@@ -50,24 +64,26 @@ class Crashes:
         """A `Dynamo` each of whose calls has two steps: before it, and before its reply."""
         return Intercepted(dynamo, before=self._step, after=self._step)
 
+    def over_threads(self, dynamo: Dynamo) -> Intercepted:
+        """The same for the work that is inside `after` now, whichever threads it makes calls in."""
+        fuse: Fuse | None = getattr(self._armed, "fuse", None)
+        return Intercepted(dynamo) if fuse is None else Intercepted(dynamo, fuse.step, fuse.step)
+
     @contextmanager
     def after(self, steps: int | None) -> Iterator[None]:
         """The work inside dies at that step, at the latest when it is about to answer."""
-        self._armed.left = steps
+        self._armed.fuse = None if steps is None else Fuse(steps)
         try:
             yield
             if steps is not None:
                 raise Crash
         finally:
-            self._armed.left = None
+            self._armed.fuse = None
 
     def _step(self, _operation: str, _request: Mapping[str, Any]) -> None:
-        left = getattr(self._armed, "left", None)
-        if left is None:
-            return
-        self._armed.left = left - 1
-        if left <= 1:
-            raise Crash
+        fuse: Fuse | None = getattr(self._armed, "fuse", None)
+        if fuse is not None:
+            fuse.step()
 
 
 @dataclass(frozen=True, slots=True)

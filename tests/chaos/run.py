@@ -101,8 +101,12 @@ class Run:
         """The primary's stream through the doorbell, whose calls to DynamoDB go wrong as all do."""
         faulty = FaultyDynamo(self.store.dynamo, f"{self.plan.seed} stream")
         crashes, emit = Crashes(), self.outcome.report.take_metric
-        services = build(crashes.over(faulty), self.store.tables, emit=emit)
-        function = self._checked(ringing(services))
+
+        def one(event: dict[str, Any]) -> Answer:
+            services = build(crashes.over_threads(faulty), self.store.tables, emit=emit)
+            return ringing(services)(event)
+
+        function = self._checked(one)
         source = EventSource(function, self.plan.seed, FAULTY, Rules(RETRIES), crashes)
         with streaming(self.store.tables.primary, source, self.folder):
             yield source

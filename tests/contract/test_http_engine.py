@@ -5,17 +5,23 @@ DynamoDB Local answers where it can answer so, and a line that is told what to s
 
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
 
+from chalicelib.bootstrap import WRITE_TRIES, build
+from chalicelib.config import TableNames
 from chalicelib.connections import Reply, TransportFailed
-from chalicelib.dynamo import CALL_SECONDS, CallFailed, UnknownOutcome
+from chalicelib.dynamo import CALL_SECONDS, CallFailed, Refused, UnknownOutcome
+from chalicelib.errors import Unavailable
 from chalicelib.http_engine import TRIES, TRY_SECONDS, HttpDynamo
+from chalicelib.quota import CAPACITY, FAILURE, TIME_OUT
+from chalicelib.services import Services
 from chalicelib.signing import Credentials, Signer
 from chalicelib.timing import Clock
-from tests.support import ALICE, Store, foreign
+from tests.support import ALICE, Store, foreign, picture
 
 Answer = Reply | Exception
 
@@ -72,13 +78,26 @@ DEFECTS = ["ValidationException", "AccessDeniedException", "ResourceNotFoundExce
 
 
 @pytest.mark.parametrize("answer", SENT_AGAIN.values(), ids=SENT_AGAIN)
-def test_what_may_pass_is_sent_again_and_then_an_unknown_outcome(answer: Answer) -> None:
-    """Whatever breaks on the way, the write may have been done by an earlier try."""
+@pytest.mark.parametrize("read", ["query", "scan", "get_item"])
+def test_a_read_that_may_pass_is_sent_again_and_then_an_unknown_outcome(
+    answer: Answer, read: str
+) -> None:
+    """So often and no more, with a pause in between."""
     line = Line([answer])
     with pytest.raises(UnknownOutcome):
-        line.dynamo.put_item(TableName="t")
+        getattr(line.dynamo, read)(TableName="t")
     assert len(line.sent) == TRIES
     assert len(line.paused) == TRIES - 1
+
+
+@pytest.mark.parametrize("answer", SENT_AGAIN.values(), ids=SENT_AGAIN)
+@pytest.mark.parametrize("write", ["put_item", "update_item", "transact_write_items"])
+def test_a_write_is_sent_once_whatever_breaks_on_the_way(answer: Answer, write: str) -> None:
+    """It may have been done. Who made it tries again, and knows where to look."""
+    line = Line([answer])
+    with pytest.raises(UnknownOutcome):
+        getattr(line.dynamo, write)(TableName="t")
+    assert len(line.sent) == 1
 
 
 @pytest.mark.parametrize("answer", SENT_AGAIN.values(), ids=SENT_AGAIN)
@@ -112,16 +131,6 @@ def test_an_odd_cancellation_is_a_defect() -> None:
         line.dynamo.transact_write_items()
 
 
-def test_a_transaction_that_is_sent_again_is_the_same_one() -> None:
-    """By its token; another call has another."""
-    line = Line([LOST, DONE])
-    dynamo = line.dynamo
-    dynamo.transact_write_items(TransactItems=[])
-    dynamo.transact_write_items(TransactItems=[])
-    tokens = [json.loads(body)["ClientRequestToken"] for _headers, body in line.sent]
-    assert tokens[0] == tokens[1] != tokens[2]
-
-
 def test_no_try_begins_that_those_who_wait_would_not_see_the_end_of() -> None:
     """A call is given up in time, however slowly each try fails."""
     line = Line([LOST], seconds=CALL_SECONDS - TRY_SECONDS)
@@ -137,6 +146,95 @@ def test_credentials_are_asked_for_at_each_try() -> None:
     line.dynamo_of(lambda: Credentials(next(keys), "secret")).query()
     signed = [headers["authorization"] for headers, _body in line.sent]
     assert ["FIRST" in signed[0], "SECOND" in signed[1]] == [True, True]
+
+
+class Outage:
+    """A table that has nothing, and throttles the operations named."""
+
+    def __init__(self, *throttled: str) -> None:
+        self.sent: Counter[str] = Counter()
+        self._throttled = throttled
+        line = Line([])
+        line.post = self._post  # type: ignore[method-assign]
+        self._line = line
+
+    def _post(self, headers: Mapping[str, str], _body: bytes) -> Reply:
+        operation = headers["x-amz-target"].partition(".")[2]
+        self.sent[operation] += 1
+        if operation in self._throttled:
+            return problem("ThrottlingException")
+        return Reply(200, b'{"Items": []}')
+
+    def services(self) -> Services:
+        """As app.py composes them."""
+        clock = Clock(lambda: 1_800_000_000.0, lambda: 0.0, lambda _seconds: None)
+        dynamo = self._line.dynamo
+        names = TableNames("primary", "partition", "idempotency")
+        return build(dynamo, names, clock, may_retry=dynamo.quota.may_retry)
+
+
+def save(services: Services) -> None:
+    services.primary.append(ALICE, [picture()], services.clock.deadline(16))
+
+
+def test_a_throttled_save_is_so_many_puts_and_no_more() -> None:
+    """The tries of the save alone: the engine does not multiply them. It sent 24 puts once."""
+    outage = Outage("PutItem")
+    with pytest.raises(Unavailable):
+        save(outage.services())
+    assert outage.sent == {"Query": 1, "PutItem": WRITE_TRIES}
+
+
+def test_a_save_whose_tail_read_is_throttled_is_so_many_reads_and_no_more() -> None:
+    outage = Outage("Query", "PutItem")
+    with pytest.raises(Unavailable):
+        save(outage.services())
+    assert outage.sent == {"Query": TRIES}
+
+
+@pytest.mark.parametrize("throttled", [["PutItem"], ["Query", "PutItem"]])
+def test_an_outage_does_not_multiply(throttled: list[str]) -> None:
+    """Of a hundred saves of one process, few are tried again: then its retries are used up."""
+    outage = Outage(*throttled)
+    services = outage.services()
+    for _ in range(100):
+        with pytest.raises(Unavailable):
+            save(services)
+    assert outage.sent[throttled[0]] <= 200
+
+
+def test_those_who_read_in_a_role_of_their_own_share_the_retries() -> None:
+    """They are the same process."""
+    dynamo = Line([LOST]).dynamo
+    assert dynamo.as_other(Credentials("AKID", "secret")).quota is dynamo.quota
+
+
+def test_a_refusal_takes_no_retries() -> None:
+    """Saves that meet at one cursor are no outage."""
+    line = Line([problem("ConditionalCheckFailedException")])
+    dynamo = line.dynamo
+    for _ in range(200):
+        with pytest.raises(Refused):
+            dynamo.put_item()
+    assert dynamo.quota.may_retry()
+
+
+def late() -> TransportFailed:
+    """As `Connections` tells of an answer that did not come in time."""
+    failed = TransportFailed("TimeoutError")
+    failed.__cause__ = TimeoutError()
+    return failed
+
+
+@pytest.mark.parametrize(("answer", "cost"), [(LOST, FAILURE), (late(), TIME_OUT)])
+def test_a_failure_that_took_its_whole_time_takes_more(answer: Answer, cost: int) -> None:
+    line = Line([answer])
+    dynamo = line.dynamo
+    for _ in range(CAPACITY // cost):
+        assert dynamo.quota.may_retry()
+        with pytest.raises(UnknownOutcome):
+            dynamo.put_item()
+    assert not dynamo.quota.may_retry()
 
 
 @pytest.fixture

@@ -14,8 +14,12 @@ from chalicelib.api.gateway import GATEWAY_RESPONSES
 from chalicelib.api.problems import PROBLEMS
 from chalicelib.botocore_client import client
 from chalicelib.operations import OPERATIONS
+from chalicelib.operations.sweep import DEFAULT_READ_UNITS, MAX_READ_UNITS, MIN_READ_UNITS
 from deploy.alarms import alarms_of
 from deploy.functions import GRANTS, logical_id
+from deploy.parameters import check, parameters
+from deploy.refusal import Refusal
+from deploy.stages import Stage
 from local.server import COMPRESSED_FROM
 from tests.deploy.conftest import DEV, PARAMETERS, PROD, Template
 from tests.support import Store
@@ -70,6 +74,7 @@ def test_everything_that_a_stage_may_set_is_a_parameter_with_a_rule(template: Te
         *("OidcIssuer", "OidcAudience", "OidcJwksUrl", "OidcClientId"),
         *("OidcAuthorizationEndpoint", "OidcTokenEndpoint", "OidcEndSessionEndpoint"),
         *("CorsOrigins", "AlarmEmail"),
+        *("StreamParallelism", "SweepSchedule", "SweepReadUnits"),
         *(f"{table}Name" for table in TABLES),
     }
     for parameter in parameters.values():
@@ -191,6 +196,7 @@ def test_the_streams_function_is_rung_by_each_new_entry(template: Template) -> N
             "BatchSize": 100,
             "MaximumBatchingWindowInSeconds": 0,
             "StartingPosition": "TRIM_HORIZON",
+            "ParallelizationFactor": {"Ref": "StreamParallelism"},
             "FilterCriteria": {"Filters": [{"Pattern": '{"eventName": ["INSERT"]}'}]},
             "FunctionResponseTypes": ["ReportBatchItemFailures"],
             "BisectBatchOnFunctionError": True,
@@ -218,11 +224,46 @@ def test_dead_letters_are_kept_as_long_as_can_be(template: Template) -> None:
     }
 
 
-def test_the_sweep_runs_every_five_minutes_and_ends_before_the_next(template: Template) -> None:
+def test_the_sweep_runs_by_the_stages_schedule_and_ends_before_the_next(
+    template: Template,
+) -> None:
+    """With a whole processor (1,769 MB, Lambda developer guide), and to the stage's budget."""
     sweep = template["Resources"]["ScheduledSweep"]["Properties"]
     (event,) = sweep["Events"].values()
-    assert (event["Type"], event["Properties"]["Schedule"]) == ("Schedule", "rate(5 minutes)")
+    assert (event["Type"], event["Properties"]) == (
+        "Schedule",
+        {"Schedule": {"Ref": "SweepSchedule"}},
+    )
+    assert template["Parameters"]["SweepSchedule"]["Default"] == "rate(5 minutes)"
     assert sweep["Timeout"] < 300
+    assert sweep["MemorySize"] == 1769
+    variables = sweep["Environment"]["Variables"]
+    assert variables["SWEEP_READ_UNITS"] == {"Ref": "SweepReadUnits"}
+    assert variables["DEAD_LETTER_QUEUE_URL"] == {"Ref": "DeadLetterQueue"}
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("StreamParallelism", ["1", "10"], ["0", "11", "ten", "1.5", ""]),
+        ("SweepSchedule", ["rate(1 minute)", "rate(2 hours)"], ["5 minutes", "cron(0 * * * ? *)"]),
+        ("SweepReadUnits", ["1000", "2000000"], ["999", "0", "-1", "1e6", ""]),
+    ],
+)
+def test_load_is_set_by_the_stage_within_bounds(name: str, good: list[str], bad: list[str]) -> None:
+    rules = {name: parameters(Stage("dev"))[name]}
+    for value in good:
+        check(rules, {name: value})
+    for value in bad:
+        with pytest.raises(Refusal, match=name):
+            check(rules, {name: value})
+
+
+def test_the_budget_that_a_stage_may_set_is_one_that_the_sweep_takes() -> None:
+    """Or each run would end with an error that a deployment could have told."""
+    rule = parameters(Stage("dev"))["SweepReadUnits"]
+    assert int(rule["Default"]) == DEFAULT_READ_UNITS
+    assert (MIN_READ_UNITS, MAX_READ_UNITS) == (1000, 10_000_000)
 
 
 # Functions

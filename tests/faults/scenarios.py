@@ -181,7 +181,9 @@ def ring(stage: Stage, cast: Cast) -> None:
     services = stage.services()
     left = [insert(n, user) for n, user in enumerate([cast.alice, cast.bob, cast.alice])]
     for _ in range(DELIVERIES):
-        answer = doorbell.ring({"Records": left}, services.syncer, services.metrics, stage.deadline)
+        event = {"Records": left}
+        # One user after the other, so that the calls have an order.
+        answer = doorbell.ring(event, services.syncer, services.metrics, stage.deadline, at_once=1)
         left = list(delivered(left, answer).left)
         if not left:
             return

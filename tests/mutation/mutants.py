@@ -154,12 +154,25 @@ MUTANTS = [
         "tests/contract/test_http_engine.py -k conflict",
     ),
     Mutant(
-        "another-token-at-each-try",
+        "writes-tried-again-by-the-engine-too",
         "chalicelib/http_engine.py",
-        '                reply = self._send(f"{API}.{operation}", body)\n',
-        "                again = {**request, 'ClientRequestToken': secrets.token_hex(16)}\n"
-        '                reply = self._send(f"{API}.{operation}", orjson.dumps(again))\n',
-        "tests/contract/test_http_engine.py -k is_the_same_one",
+        '_READS = {"Query", "Scan", "GetItem"}',
+        '_READS = {"Query", "Scan", "GetItem", "PutItem"}',
+        "tests/contract/test_http_engine.py -k throttled_save",
+    ),
+    Mutant(
+        "outage-multiplied",
+        "chalicelib/timing.py",
+        "                if not self.may_retry():\n                    return\n",
+        "",
+        "tests/contract/test_http_engine.py -k outage",
+    ),
+    Mutant(
+        "contention-takes-retries",
+        "chalicelib/http_engine.py",
+        "        self.quota.answered()\n        raise problem.error()",
+        "        self.quota.failed(timed_out=False)\n        raise problem.error()",
+        "tests/contract/test_http_engine.py -k refusal",
     ),
     Mutant(
         "hoped-for-tail-remembered",
@@ -442,16 +455,37 @@ MUTANTS = [
     Mutant(
         "failures-of-a-batch-not-reported",
         "chalicelib/doorbell.py",
-        "        if deadline.passed()\n        or not _synced(",
-        "        if deadline.passed()\n        and not _synced(",
+        "        if user not in synced\n",
+        "        if not synced\n",
         "tests/unit/test_doorbell.py",
     ),
     Mutant(
         "users-beyond-the-deadline-not-reported",
         "chalicelib/doorbell.py",
-        "        if deadline.passed()\n        or not _synced(",
-        "        if not deadline.passed()\n        and not _synced(",
+        "return not deadline.passed() and _synced(",
+        "return deadline.passed() or _synced(",
         "tests/unit/test_doorbell.py",
+    ),
+    Mutant(
+        "users-of-a-batch-one-after-the-other",
+        "chalicelib/doorbell.py",
+        "range(len(users)), at_once)",
+        "range(len(users)), 1)",
+        "tests/unit/test_doorbell.py -k side_by_side",
+    ),
+    Mutant(
+        "share-of-the-users-at-once-too",
+        "chalicelib/doorbell.py",
+        "return math.ceil(users / at_once)",
+        "return users",
+        "tests/unit/test_doorbell.py -k one_after_the_other",
+    ),
+    Mutant(
+        "crash-of-a-thread-not-noticed",
+        "chalicelib/side_by_side.py",
+        "return list(pool.map(work, items))",
+        "return [f.result() for f in [pool.submit(work, i) for i in items] if not f.exception()]",
+        "tests/unit/test_doorbell.py -k crash_in_a_thread",
     ),
     Mutant(
         "pump-stopped-in-a-closed-shard-ends-it",
@@ -694,8 +728,8 @@ MUTANTS = [
     Mutant(
         "doorbell-without-shares",
         "chalicelib/doorbell.py",
-        "deadline.share(len(users) - turn)",
-        "deadline",
+        "share = deadline.share(turns_left(len(users) - turn, at_once))",
+        "share = deadline",
         "tests/unit/test_doorbell.py -k hangs",
     ),
     Mutant(
@@ -704,6 +738,13 @@ MUTANTS = [
         '        metrics.count("SyncUnfinished", user=user)\n',
         "",
         "tests/unit/test_doorbell.py -k counted_by_user",
+    ),
+    Mutant(
+        "metrics-in-two-writes",
+        "chalicelib/metrics.py",
+        '    sys.stdout.write(line + "\\n")\n',
+        "    print(line)\n",
+        "tests/unit/test_metrics.py -k one_write",
     ),
     # What an operator watches
     Mutant(

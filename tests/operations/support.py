@@ -54,7 +54,9 @@ class Rig:
         store: Store,
         dead_letters: DeadLetters | None = None,
         now: Callable[[], float] = time.time,
+        at_once: int = 1,
     ) -> "Rig":
+        """With one user at once the calls have an order, which tests count on."""
         dynamo = Intercepted(store.dynamo)
         clock = Clock(now, sleep=lambda _seconds: None)
         lines: list[str] = []
@@ -66,6 +68,7 @@ class Rig:
             emit=lines.append,
             issuer=ISSUER,
             dead_letters=no_dead_letters if dead_letters is None else lambda: dead_letters,
+            at_once=at_once,
         )
         rig = cls(store, services, dynamo, lines=lines)
         dynamo.after = lambda operation, _request: rig.calls.append(operation)

@@ -1,14 +1,19 @@
 """Sweep: whoever is behind is found and synced, within a budget, round after round."""
 
+import itertools
+import json
+import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
+from chalicelib.bootstrap import AT_ONCE
+from chalicelib.connections import MOST_KEPT
 from chalicelib.dynamo import UnknownOutcome
 from chalicelib.entries import Cursor, UserId
-from chalicelib.operations.sweep import LATE, MIN_READ_UNITS, next_sweep
+from chalicelib.operations.sweep import LATE, MIN_READ_UNITS, next_sweep, scheduled
 from chalicelib.positions import Positions
 from chalicelib.timing import Deadline
 from tests.operations.support import (
@@ -22,7 +27,9 @@ from tests.operations.support import (
     put,
     stored,
 )
-from tests.support import ALICE, BOB, Store, at_once
+from tests.operations.test_redrive import Letters
+from tests.support import ALICE, BOB, Store
+from tests.support import at_once as threads
 
 CAROL = UserId("carol".ljust(43, "-"))
 USERS = (ALICE, BOB, CAROL)
@@ -146,6 +153,7 @@ class Spent:
         self.units = self.largest = 0.0
         self._inner = rig.store.dynamo
         self._price = price
+        self._lock = threading.Lock()
         rig.dynamo.inner = self
 
     def __getattr__(self, operation: str) -> Any:
@@ -157,18 +165,20 @@ class Spent:
 
     def _priced(self, answer: Mapping[str, Any]) -> Mapping[str, Any]:
         units = answer["ConsumedCapacity"]["CapacityUnits"] * self._price
-        self.units += units
-        self.largest = max(self.largest, units)
+        with self._lock:
+            self.units += units
+            self.largest = max(self.largest, units)
         return {**answer, "ConsumedCapacity": {"CapacityUnits": units}}
 
 
 @pytest.mark.real_engine
-@pytest.mark.parametrize("price", [60, 80])
-def test_sweep_keeps_to_its_budget(store: Store, price: int) -> None:
-    """What a call spends is at most its budget and one read more; all calls together do it all."""
+@pytest.mark.parametrize(("price", "at_once"), [(60, 1), (80, 1), (60, 4)])
+def test_sweep_keeps_to_its_budget(store: Store, price: int, at_once: int) -> None:
+    """What a call spends is at most its budget and one read more of each user at once; all calls
+    together do it all."""
     for user in USERS:
         store.fill(user, 130)
-    rig = Rig.on(store)
+    rig = Rig.on(store, at_once=at_once)
     spent = Spent(rig, price)
     answer: Answer = {"done": False, "resume": LEAST}
     calls = 0
@@ -177,7 +187,7 @@ def test_sweep_keeps_to_its_budget(store: Store, price: int) -> None:
         answer = rig.call("sweep", answer["resume"])
         calls += 1
         assert answer["readUnits"] == pytest.approx(spent.units - before, abs=0.06)
-        assert spent.units - before < MIN_READ_UNITS + spent.largest
+        assert spent.units - before < MIN_READ_UNITS + at_once * spent.largest
         assert calls < 20
     assert calls > 1
     assert counts(answer) == (3, 3, 390, 0)
@@ -196,10 +206,8 @@ def test_sweep_budget_counts_for_each_call_anew(store: Store) -> None:
 def round_of(rig: Rig) -> list[Answer]:
     """Scheduled sweeps with so small a budget, until one ends a round."""
     answers: list[Answer] = []
-    positions = Positions(rig.store.dynamo, rig.store.tables.idempotency)
     while not answers or not answers[-1]["done"]:
-        positions.put("sweep", positions.get("sweep") | LEAST)
-        answers.append(next_sweep(rig.services, rig.store.deadline))
+        answers.append(next_sweep(rig.services, rig.store.deadline, MIN_READ_UNITS))
         assert len(answers) < 20
     return answers
 
@@ -246,7 +254,7 @@ def test_sweep_many_at_once(store: Store) -> None:
     """Sweeps that run at the same time do one another no harm."""
     for user in USERS:
         store.fill(user, 60)
-    assert at_once(3, lambda: sweep(store)) == 3
+    assert threads(3, lambda: sweep(store)) == 3
     for user in USERS:
         assert_as_projected(store, user)
 
@@ -266,3 +274,179 @@ def test_sweep_without_time_says_where_to_begin(store: Store) -> None:
     answer = Rig.on(store).call("sweep", {}, Deadline(0.0, lambda: 1.0))
     assert (answer["done"], counts(answer)) == (False, (0, 0, 0, 0))
     assert "place" not in answer["resume"]
+
+
+# Side by side
+
+
+def many_users(store: Store, many: int) -> list[UserId]:
+    users = [UserId(f"user-{number}".ljust(43, "-")) for number in range(many)]
+    for user in users:
+        store.save(user)
+    return users
+
+
+@pytest.mark.real_engine
+def test_sweep_has_users_of_several_segments_under_way_at_once(store: Store) -> None:
+    """Nobody waits for another's calls: here each sync waits for three others."""
+    users = many_users(store, 40)
+    rig, meeting, met = Rig.on(store, at_once=4), threading.Barrier(4, timeout=10), []
+
+    def fault(operation: str, request: Any) -> None:
+        if operation == "put_item" and len(met) < 4:
+            met.append(request["Item"]["user_id"]["S"])
+            meeting.wait()
+
+    rig.before(fault)
+    assert counts(rig.finish("sweep", {})) == (40, 40, 40, 0)
+    assert len(set(met)) == 4
+    for user in users:
+        assert_as_projected(store, user)
+
+
+@pytest.mark.real_engine
+@pytest.mark.parametrize("at_once", [2, 32])
+def test_sweep_in_segments_goes_on_where_each_of_them_stopped(store: Store, at_once: int) -> None:
+    """However often it is cut short: each user comes once, and the counts go on."""
+    users = many_users(store, 60)
+    rig = Rig.on(store, at_once=at_once)
+    answer: Answer = {"done": False, "resume": {}}
+    calls = 0
+    while not answer["done"]:
+        event = json.loads(json.dumps(answer["resume"]))
+        answer = rig.call("sweep", event, rig.after_calls(70))
+        calls += 1
+        assert calls < 50
+    assert calls > 2
+    assert counts(answer) == (60, 60, 60, 0)
+    for user in users:
+        assert_as_projected(store, user)
+
+
+@pytest.mark.real_engine
+def test_sweep_resumes_in_the_segments_that_the_resume_was_made_of(store: Store) -> None:
+    """Also by code that would divide the users otherwise."""
+    many_users(store, 40)
+    first = Rig.on(store, at_once=8)
+    answer = first.call("sweep", {}, first.after_calls(60))
+    assert answer["resume"]["segments"]["of"] == 8
+    assert 0 < answer["users"] < 40
+    assert counts(Rig.on(store, at_once=3).finish("sweep", answer["resume"])) == (40, 40, 40, 0)
+
+
+@pytest.mark.real_engine
+def test_sweep_goes_on_from_a_place_in_the_form_of_before(store: Store) -> None:
+    """A resume of code that swept one user after the other names one place, and means all users
+    after it."""
+    many_users(store, 40)
+    rig = Rig.on(store)
+    answer = rig.call("sweep", {}, rig.after_calls(40))
+    assert set(answer["resume"]) == {"place", "readUnits", "counts"}
+    assert 0 < answer["users"] < 40
+    assert counts(Rig.on(store, at_once=8).finish("sweep", answer["resume"])) == (40, 40, 40, 0)
+
+
+@pytest.mark.real_engine
+def test_sweep_counts_of_threads_are_whole(store: Store) -> None:
+    """Each line of metrics too, and the read units as the database tells them."""
+    many_users(store, 60)
+    rig = Rig.on(store, at_once=16)
+    spent = Spent(rig, 1)
+    answer = rig.finish("sweep", {})
+    assert counts(answer) == (60, 60, 60, 0)
+    assert answer["readUnits"] == pytest.approx(spent.units, abs=0.06)
+    assert rig.metrics("EntriesApplied") == 60
+
+
+@pytest.mark.real_engine
+def test_sweep_of_a_segment_that_cannot_be_listed_comes_again(store: Store) -> None:
+    """What the others did stays done, and is not looked at again."""
+    many_users(store, 40)
+    rig = Rig.on(store, at_once=4)
+
+    def fault(operation: str, request: Any) -> None:
+        if operation == "scan" and request["Segment"] == 2:
+            raise UnknownOutcome("fault")
+
+    rig.before(fault)
+    answer = rig.call("sweep", {})
+    assert not answer["done"]
+    assert set(answer["resume"]["segments"]) == {"of", "2"}
+    rig.before(lambda _operation, _request: None)
+    assert counts(rig.call("sweep", answer["resume"])) == (40, 40, 40, 0)
+
+
+@pytest.mark.real_engine
+def test_sweep_of_segments_none_of_which_can_be_listed_is_an_error(store: Store) -> None:
+    """Or nobody would be told that nothing is swept any more."""
+    rig = Rig.on(store, at_once=4)
+
+    def fault(operation: str, _request: Any) -> None:
+        if operation == "scan":
+            raise UnknownOutcome("fault")
+
+    rig.before(fault)
+    with pytest.raises(UnknownOutcome):
+        rig.call("sweep", {})
+
+
+def test_sweep_has_a_kept_connection_for_each_user_at_once() -> None:
+    assert AT_ONCE <= MOST_KEPT
+
+
+# By schedule
+
+
+def test_sweep_by_schedule_takes_the_stages_budget_each_time(store: Store) -> None:
+    """Not that of the run before, which it goes on from."""
+    some_behind(store)
+    rig = Rig.on(store)
+    Spent(rig, 250)
+    first = next_sweep(rig.services, store.deadline, MIN_READ_UNITS)
+    assert not first["done"]
+    rest = next_sweep(rig.services, store.deadline, 100 * MIN_READ_UNITS)
+    assert counts(rest) == (3, 2, 3, 0)
+
+
+def test_sweep_by_schedule_keeps_its_place_though_the_reply_is_lost(store: Store) -> None:
+    """Or what it did would be done again."""
+    some_behind(store)
+    rig, failures = Rig.on(store), itertools.count()
+
+    def fault(operation: str, request: Any) -> None:
+        is_place = operation == "put_item" and "resume" in request["Item"]
+        if is_place and next(failures) < 2:
+            raise UnknownOutcome("fault")
+
+    rig.before(fault)
+    Spent(rig, 250)
+    swept = next_sweep(rig.services, store.deadline, MIN_READ_UNITS)
+    kept = Positions(store.dynamo, store.tables.idempotency).get("sweep")
+    assert kept == swept["resume"]
+
+
+def test_sweep_by_schedule_redrives_dead_letters_first(store: Store) -> None:
+    """Nobody has to do that within the stream's 24 hours."""
+    store.save(ALICE)
+    letters = Letters()
+    letters.add("alice", ALICE)
+    answer = scheduled(Rig.on(store, letters).services, store.deadline)
+    assert answer["deadLetters"]["redriven"] == 1
+    assert letters.left == []
+    assert counts(answer) == (1, 0, 0, 0)
+
+
+def test_sweep_by_schedule_does_not_fail_with_the_queue(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever is wrong with it, users are synced."""
+
+    class Unreachable(Letters):
+        def receive(self) -> Any:
+            raise ConnectionError("a prompt")
+
+    store.save(ALICE)
+    answer = scheduled(Rig.on(store, Unreachable()).services, store.deadline)
+    assert (answer["deadLetters"], counts(answer)) == (None, (1, 1, 1, 0))
+    assert "redrive failed" in caplog.text
+    assert "prompt" not in caplog.text

@@ -391,10 +391,10 @@ def _deliver(actor: Actor, batch: list[Record]) -> None:
 def _ring(actor: Actor, batch: list[Record]) -> set[str]:
     """The records that failed; all if the function crashed."""
     deadline = actor.deadline(BACKGROUND_SECONDS)
-    services = actor.services
+    syncer, metrics = actor.services.syncer, actor.services.metrics
     answer = tried(
-        actor,
-        lambda: doorbell.ring({"Records": batch}, services.syncer, services.metrics, deadline),
+        actor,  # one user after the other: here tasks take turns, not threads
+        lambda: doorbell.ring({"Records": batch}, syncer, metrics, deadline, at_once=1),
     )
     actor.stage.network.say(f"ring {len(batch)} -> {answer!r:.80}")
     if isinstance(answer, BaseException):

@@ -134,6 +134,7 @@ class Stage:
             new_mark=self._new_mark,
             uniform=self._uniform,
             emit=lambda _line: None,
+            at_once=1,  # here tasks take turns, not threads
         )
 
     def calm(self, *, calm: bool = True) -> None:

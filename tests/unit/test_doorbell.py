@@ -1,12 +1,14 @@
 """The stream's doorbell: each user once, and failures in Lambda's own words."""
 
 import json
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
 from chalicelib import doorbell
+from chalicelib.connections import MOST_KEPT
 from chalicelib.entries import Cursor, UserId
 from chalicelib.errors import HoleFound
 from chalicelib.metrics import Metrics
@@ -52,12 +54,13 @@ def ring(
     *records: dict[str, Any],
     deadline: Deadline | None = None,
     emitted: list[str] | None = None,
+    at_once: int = 1,
 ) -> Mapping[str, Any]:
     deadline = deadline or Clock().deadline(10)
     lines: list[str] = [] if emitted is None else emitted
     metrics = Metrics(lines.append, lambda: 0.0, "tests")
     event = {"Records": list(records)}
-    return doorbell.ring(event, syncs, metrics, deadline)  # type: ignore[arg-type]
+    return doorbell.ring(event, syncs, metrics, deadline, at_once)  # type: ignore[arg-type]
 
 
 def failed(*numbers: int) -> dict[str, Any]:
@@ -148,6 +151,71 @@ def test_what_one_user_leaves_is_shared_among_the_others() -> None:
     records = [record(user, number) for number, user in enumerate("abc", start=1)]
     assert ring(syncs, *records, deadline=syncs.deadline(11)) == failed(2)
     assert syncs.took == [1, 5, 4]
+
+
+class Together(Syncs):
+    """Each sync waits until so many others are under way too; some fail then."""
+
+    def __init__(self, many: int, failing: tuple[str, ...] = ()) -> None:
+        super().__init__(failing)
+        self._meeting = threading.Barrier(many, timeout=10)
+
+    def sync(self, user: UserId, deadline: Deadline) -> Synced:
+        self._meeting.wait()
+        return super().sync(user, deadline)
+
+
+def test_the_users_of_a_batch_are_synced_side_by_side() -> None:
+    """By the stream's own number at once: nobody waits until another's calls have come back."""
+    many = doorbell.AT_ONCE
+    records = [record(f"user {number}", number) for number in range(2 * many)]
+    syncs = Together(many, failing=("user 3", "user 20"))
+    assert ring(syncs, *records, at_once=many) == failed(3, 20)
+    assert sorted(syncs.users) == sorted(f"user {number}" for number in range(2 * many))
+
+
+class Shares(Syncs):
+    """Remembers how much time each user was given, of a clock that stands still."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds: list[float] = []
+
+    def sync(self, user: UserId, deadline: Deadline) -> Synced:
+        self.seconds.append(deadline.at)
+        return super().sync(user, deadline)
+
+
+def test_time_is_shared_among_those_who_come_one_after_the_other() -> None:
+    """Four at once, five users: the first gives half of the time to the fifth; the others have
+    nobody behind them."""
+    syncs = Shares()
+    records = [record(user, number) for number, user in enumerate("abcde", start=1)]
+    still = Deadline(at=12.0, monotonic=lambda: 0.0)
+    ring(syncs, *records, deadline=still, at_once=4)
+    assert sorted(syncs.seconds) == [6, 12, 12, 12, 12]
+
+
+def test_there_is_a_kept_connection_for_each_user_at_once() -> None:
+    """Or some would be opened anew for every batch."""
+    assert doorbell.AT_ONCE <= MOST_KEPT
+
+
+class Unsynced(BaseException):
+    """The process is gone."""
+
+
+def test_a_crash_in_a_thread_is_the_functions() -> None:
+    """It must not be answered as if all had been synced."""
+
+    class Crashing(Syncs):
+        def sync(self, user: UserId, deadline: Deadline) -> Synced:
+            if user == "b":
+                raise Unsynced
+            return super().sync(user, deadline)
+
+    with pytest.raises(Unsynced):
+        ring(Crashing(), record("a", 1), record("b", 2), record("c", 3), at_once=2)
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,15 @@
 """What reads cost, added up; and a budget of it as a deadline."""
 
+import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from chalicelib.metering import MeteredDynamo
 from chalicelib.timing import Deadline
+from tests.support import at_once
 
 FAR = Deadline(100.0, lambda: 0.0)
 PAST = Deadline(0.0, lambda: 1.0)
@@ -87,3 +90,26 @@ def test_a_budget_counts_from_when_it_was_made() -> None:
 def test_a_budget_ends_with_its_deadline() -> None:
     """Time may be over sooner than the units."""
     assert MeteredDynamo(Costly()).budget(1, PAST).passed()
+
+
+class Slow(float):
+    """A unit that is added so slowly that another thread comes in between, where it may."""
+
+    meeting = threading.Barrier(2)
+
+    def __radd__(self, sum_so_far: float) -> float:
+        with suppress(threading.BrokenBarrierError):
+            self.meeting.wait(0.2)
+        return sum_so_far + float(self)
+
+
+def test_units_of_threads_are_all_counted() -> None:
+    """None is lost to another that is added at the same moment."""
+
+    class Slowly(Costly):
+        def query(self, **_request: Any) -> Mapping[str, Any]:
+            return {"ConsumedCapacity": {"CapacityUnits": Slow(1)}}
+
+    metered = MeteredDynamo(Slowly())
+    assert at_once(2, metered.query) == 2
+    assert metered.read_units == 2

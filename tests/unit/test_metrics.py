@@ -1,10 +1,14 @@
 """Metrics as CloudWatch takes them from a function's output."""
 
+import io
 import json
+import sys
 
 import pytest
 
-from chalicelib.config import metrics_namespace
+import app
+from chalicelib.bootstrap import build
+from chalicelib.config import TableNames, metrics_namespace
 from chalicelib.metrics import Metrics
 from tests import emf
 
@@ -46,6 +50,31 @@ def test_several_metrics_of_one_event_are_one_line() -> None:
     (line,) = map(emf.read, lines)
     assert line.metrics == {"EntriesApplied": (3, "Count"), "SyncLag": (20, "Milliseconds")}
     assert line.fields == {"user": "u"}
+
+
+class Writes(io.StringIO):
+    """Remembers each write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.each: list[str] = []
+
+    def write(self, text: str) -> int:
+        self.each.append(text)
+        return len(text)
+
+
+def test_a_line_is_one_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that those of threads stay whole, whoever writes between them."""
+    stdout = Writes()
+    monkeypatch.setattr(sys, "stdout", stdout)
+    services = build(None, TableNames("a", "b", "c"))  # type: ignore[arg-type]
+    services.metrics.count("SyncFailed", user="u")
+    app.metrics().count("SyncFailed", user="u")
+    assert len(stdout.each) == 2
+    for line in stdout.each:
+        assert line.endswith("}\n")
+        emf.read(line.removesuffix("\n"))
 
 
 def test_a_metric_may_count_several() -> None:

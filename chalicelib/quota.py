@@ -1,0 +1,37 @@
+"""How much a process may try again. In an outage of DynamoDB its calls must not multiply."""
+
+import threading
+
+CAPACITY = 500
+FAILURE = 5
+TIME_OUT = 10
+ANSWER = 1
+"""The tokens of a process; what a failed call takes, more if it took its whole time; and what an
+answered one gives back.
+
+Source: botocore's `retries/standard.py` and `retries/quota.py` ("standard" retry mode). There a
+retry takes them, here the failure before it: who tries again is often the caller, not the engine.
+"""
+
+
+class RetryQuota:
+    """Threads may share it."""
+
+    def __init__(self) -> None:
+        self._left = CAPACITY
+        self._changing = threading.Lock()
+
+    def may_retry(self) -> bool:
+        """Whether a call that failed may be made again. A first try always may be made."""
+        return self._left >= FAILURE
+
+    def failed(self, *, timed_out: bool) -> None:
+        """After a failure that may pass: no answer, throttling, an error of the server."""
+        with self._changing:
+            self._left = max(0, self._left - (TIME_OUT if timed_out else FAILURE))
+
+    def answered(self) -> None:
+        """After an answer, be it a refusal: DynamoDB is well."""
+        if self._left < CAPACITY:
+            with self._changing:
+                self._left = min(CAPACITY, self._left + ANSWER)
