@@ -56,7 +56,16 @@ STREAM_ARN = "arn:aws:dynamodb:us-east-1:000000000000:table/images/stream/by-tem
 
 app = Chalice(app_name="image-storage", configure_logs=False)  # Lambda's own make lines of JSON
 emit: Callable[[str], None] = print_line  # CloudWatch finds metrics in what a function prints
-route = functools.partial(app.route, content_types=["*/*"])  # bodies are judged by the handlers
+
+
+def route(path: str, *, methods: list[str], **more: Any) -> Callable[..., Any]:
+    """Chalice's, with HEAD wherever there is GET (RFC 9110, section 9.3.2). Bodies are judged by
+    the handlers, whatever their type."""
+    head = ["HEAD"] if "GET" in methods else []
+    declared: Callable[..., Any] = app.route(
+        path, methods=[*methods, *head], content_types=["*/*"], **more
+    )
+    return declared
 
 
 @functools.cache

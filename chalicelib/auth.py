@@ -70,6 +70,11 @@ FETCH_TIMEOUT = 3.0
 MAX_JWKS = 512 * 1024
 """Bytes; a key takes about 500, and 2,000 with its certificates."""
 
+TOKEN_TYPES = frozenset({"jwt", "at+jwt"})
+"""The kinds (typ) that sign somebody in: any JWT (RFC 7519 section 5.1), and an access token (RFC
+9068 section 2.1). An issuer signs others too, such as logout tokens; a list of those that are
+refused would never be complete (RFC 8725 section 3.11)."""
+
 # RFC 6750 section 2.1, where the token is a signed JWT in the compact form of RFC 7515.
 _BEARER = re.compile(r"bearer +([\w-]+\.[\w-]+\.[\w-]+)", re.ASCII | re.IGNORECASE)
 _log = logging.getLogger(__name__)
@@ -151,10 +156,18 @@ def kid_of(token: str) -> str | None:
         raise Unauthenticated("The token's header cannot be read.") from None
     if "crit" in header:
         raise Unauthenticated("The token's header asks for an extension (crit).")
-    if str(header.get("typ", "")).lower() == "logout+jwt":
-        raise Unauthenticated("A logout token signs nobody in.")
+    if not _is_of_our_type(header):
+        raise Unauthenticated("The token's type (typ) is not one that signs somebody in.")
     kid: str | None = header.get("kid")
     return kid
+
+
+def _is_of_our_type(header: dict[str, Any]) -> bool:
+    """A missing type is common; "application/" may be left out (RFC 7515 section 4.1.9), and case
+    does not count. A token inside a token (cty; RFC 7519 section 5.2) is none of ours."""
+    kind = header.get("typ", "JWT")
+    known = isinstance(kind, str) and kind.lower().removeprefix("application/") in TOKEN_TYPES
+    return known and "cty" not in header
 
 
 def verified_claims(token: str, key: SigningKey) -> dict[str, Any]:
@@ -181,6 +194,8 @@ def _verified_payload(token: str, key: SigningKey) -> bytes:
 
 def caller_of(claims: dict[str, Any], oidc: Oidc, now: float) -> Caller:
     """The caller that verified claims name at that time (Unix seconds)."""
+    if "events" in claims:  # a security event token, such as a logout token (RFC 8417 section 2.2)
+        raise Unauthenticated("The token tells of events; it signs nobody in.")
     if claims.get("iss") != oidc.issuer:
         raise Unauthenticated("The token is from another issuer.")
     if not _is_meant_for(oidc.audience, claims):
@@ -193,12 +208,14 @@ def caller_of(claims: dict[str, Any], oidc: Oidc, now: float) -> Caller:
 
 
 def _is_meant_for(audience: str, claims: dict[str, Any]) -> bool:
-    """RFC 7519 section 4.1.3; but an access token of Amazon Cognito names its client instead."""
+    """RFC 7519 section 4.1.3. Tokens without any audience name whom they were made for: access
+    tokens of Amazon Cognito their client, session tokens of Clerk the app's origin (azp)."""
     use = claims.get("token_use", "id")
     if use not in ("id", "access"):
         return False
-    if use == "access" and "aud" not in claims:
-        return bool(claims.get("client_id") == audience)
+    if "aud" not in claims:
+        party = "client_id" if use == "access" else "azp"
+        return bool(claims.get(party) == audience)
     meant = claims.get("aud")
     return meant == audience or (isinstance(meant, list) and audience in meant)
 

@@ -4,9 +4,10 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from deploy import aws
+from deploy import aws, discovery
 from deploy.package import TEMPLATE, ZIP, package
 from deploy.parameters import assignments, check, parameters
 from deploy.refusal import Refusal
@@ -20,7 +21,7 @@ def main(argv: list[str], environ: Mapping[str, str]) -> int:
     try:
         stage = read_stage(command.stage)
         if command.name == "package":
-            _package(stage)
+            _package(replace(stage, parameters=discovery.completed(stage.parameters)))
         elif command.name == "deploy":
             _deploy(stage, environ)
         else:
@@ -47,7 +48,7 @@ def _package(stage: Stage) -> Path:
 
 
 def _deploy(stage: Stage, environ: Mapping[str, str]) -> None:
-    given = {**stage.parameters, **assignments(environ.get("PARAMETERS", ""))}
+    given = discovery.completed({**stage.parameters, **assignments(environ.get("PARAMETERS", ""))})
     bucket = environ.get("BUCKET") or stage.bucket
     check(parameters(stage), given)
     aws.check_account()

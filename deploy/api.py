@@ -9,7 +9,7 @@ from chalicelib.api.answer import Answer
 from chalicelib.api.gateway import GATEWAY_RESPONSES, gateway_response
 from deploy.functions import READ_API, logical_id
 
-READ_METHODS = frozenset({"GET"})
+READ_METHODS = frozenset({"GET", "HEAD"})
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
 _INTEGRATION = "x-amazon-apigateway-integration"

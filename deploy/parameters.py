@@ -20,7 +20,7 @@ SIGN_IN_ENDPOINTS = {
     "OidcEndSessionEndpoint": "end_session_endpoint",
 }
 
-_HTTPS = r"https://[A-Za-z0-9._-]+(:[0-9]+)?(/[^\s|]*)?"
+HTTPS = r"https://[A-Za-z0-9._-]+(:[0-9]+)?(/[^\s|]*)?"
 _ORIGIN = r"https?://[A-Za-z0-9._-]+(:[0-9]+)?"
 _TABLE = r"[A-Za-z0-9_.-]{3,255}"
 
@@ -30,15 +30,17 @@ def parameters(stage: Stage) -> dict[str, Parameter]:
     rules = {
         "OidcIssuer": _parameter(
             "The issuer (iss) of your users' tokens, exactly as it stands in them.",
-            _HTTPS,
+            HTTPS,
             "an https URL, such as https://issuer.example/realm",
         ),
         "OidcAudience": _parameter(
-            "The audience (aud) that tokens must be meant for.", r"\S+", "a word without spaces"
+            "The audience (aud) that tokens must be meant for; docs/issuers.md has each issuer's.",
+            r"\S+",
+            "a word without spaces",
         ),
         "OidcJwksUrl": _parameter(
             "Where the issuer publishes its keys (jwks_uri of its discovery document).",
-            _HTTPS,
+            HTTPS,
             "an https URL, such as https://issuer.example/.well-known/jwks.json",
         ),
         "OidcClientId": _parameter(
@@ -50,7 +52,7 @@ def parameters(stage: Stage) -> dict[str, Parameter]:
         **{
             name: _parameter(
                 f"The issuer's {of} of its discovery document, for the gallery.",
-                rf"({_HTTPS})?",
+                rf"({HTTPS})?",
                 "an https URL, or empty",
                 default="",
             )

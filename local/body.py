@@ -1,8 +1,9 @@
-"""Reading a request's body from the wire, by the strict rules of RFC 9112."""
+"""Reading a request's headers and body from the wire, by the strict rules of RFC 9112."""
 
 import re
 from email.errors import FirstHeaderLineIsContinuationDefect, MissingHeaderBodySeparatorDefect
 from email.message import Message
+from http.client import HTTPMessage
 from typing import BinaryIO
 
 from chalicelib.api.request import MAX_BODY
@@ -10,6 +11,9 @@ from chalicelib.api.request import MAX_BODY
 _UNREADABLE = (FirstHeaderLineIsContinuationDefect, MissingHeaderBodySeparatorDefect)
 _LENGTH = re.compile("[0-9]{1,15}")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(;.*)?\r?\n")
+_WEIGHT = re.compile(r"q=(0(\.[0-9]{0,3})?|1(\.0{0,3})?)", re.IGNORECASE)
+_MAX_TRAILERS = 100
+"""Lines: as many as http.server takes headers."""
 
 
 class BodyRefused(Exception):
@@ -29,7 +33,8 @@ def read_body(headers: Message, stream: BinaryIO) -> bytes:
     lengths = headers.get_all("content-length", [])
     codings = headers.get_all("transfer-encoding", [])
     unreadable = any(isinstance(defect, _UNREADABLE) for defect in headers.defects)
-    if unreadable or len(lengths) + len(codings) > 1:
+    folded = any("\n" in value for value in headers.values())  # section 5.2
+    if unreadable or folded or len(lengths) + len(codings) > 1:
         raise BodyRefused("bad-request")
     if codings:
         return _read_chunks(codings[0], stream)
@@ -48,16 +53,17 @@ def _read_chunks(coding: str, stream: BinaryIO) -> bytes:
     """RFC 9112, section 7.1. Chunk extensions and trailers are passed over."""
     if coding.lower() != "chunked":
         raise BodyRefused("bad-request")
-    body = b""
+    body = bytearray()
     while size := _chunk_size(stream.readline(1024)):
         if len(body) + size > MAX_BODY:
             raise BodyRefused("body-too-large")
         body += _read_exactly(size, stream)
         if stream.readline(3) not in (b"\r\n", b"\n"):
             raise BodyRefused("bad-request")
-    while stream.readline(65536).strip():
-        pass
-    return body
+    for _ in range(_MAX_TRAILERS):
+        if not stream.readline(65536).strip():
+            return bytes(body)
+    raise BodyRefused("bad-request")
 
 
 def _chunk_size(line: bytes) -> int:
@@ -72,3 +78,32 @@ def _read_exactly(length: int, stream: BinaryIO) -> bytes:
     if len(body) < length:
         raise BodyRefused("bad-request")
     return body
+
+
+def without_blanks(headers: Message) -> HTTPMessage:
+    """The headers without the blanks around their values (RFC 9112, section 5.1)."""
+    clean = HTTPMessage()
+    clean.defects = headers.defects
+    for name, value in headers.items():
+        clean[name] = value.strip(" \t")
+    return clean
+
+
+def joined(headers: Message) -> dict[str, str]:
+    """Each header once, its lines joined in their order (RFC 9110, section 5.3)."""
+    return {name: ", ".join(headers.get_all(name, [])) for name in headers}
+
+
+def takes_gzip(accept_encoding: str) -> bool:
+    """Whether the client lets an answer be compressed so (RFC 9110, section 12.5.3)."""
+    weights = dict(map(_weight, accept_encoding.lower().split(",")))
+    return weights.get("gzip", weights.get("x-gzip", weights.get("*", 0.0))) > 0
+
+
+def _weight(member: str) -> tuple[str, float]:
+    """A coding and its weight; what is no weight counts as 0."""
+    coding, *parameters = (part.strip() for part in member.split(";"))
+    if not parameters:
+        return coding, 1.0
+    match = _WEIGHT.fullmatch(parameters[0])
+    return coding, 0.0 if match is None else float(match[1])

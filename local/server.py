@@ -10,6 +10,8 @@ import socket
 import sys
 import time
 from contextlib import suppress
+from email.message import Message
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -30,7 +32,7 @@ from chalicelib.api.access_log import METHODS
 from chalicelib.api.answer import Answer
 from chalicelib.api.gateway import gateway_response
 from chalicelib.api.problems import problem
-from local.body import BodyRefused, read_body
+from local.body import BodyRefused, joined, read_body, takes_gzip, without_blanks
 from local.own import Own
 
 HOST = "127.0.0.1"
@@ -40,6 +42,9 @@ LINGER_SECONDS = 2.0
 connection is closed."""
 
 NO_SUCH_ROUTE = gateway_response("MISSING_AUTHENTICATION_TOKEN")
+
+MAX_LINE = 65536
+"""Bytes of a request line, as http.server has it."""
 
 COMPRESSED_FROM = 1024
 """Bytes: as API Gateway has it in a deployed stage (`minimum_compression_size` in config.json)."""
@@ -65,6 +70,8 @@ class Handler(ChaliceRequestHandler):
     # Without these, each answer waits for the client's delayed acknowledgement, some 40 ms.
     disable_nagle_algorithm = True
     wbufsize = -1
+    raw_requestline: bytes
+    headers: Message
 
     def __init__(self, *args: Any, own: Own, **app: Any) -> None:
         self._own = own
@@ -82,6 +89,20 @@ class Handler(ChaliceRequestHandler):
         took = (time.monotonic() - began) * 1000
         method = self.command if self.command in METHODS else "(no method)"
         log.info("%s %s %d %.0f ms", method, route or "(no route)", answer.status, took)
+
+    def parse_request(self) -> bool:
+        """An empty line before the request is passed over: some clients end a body with one more
+        line end than they count (RFC 9112, section 2.2)."""
+        if self.raw_requestline in (b"\r\n", b"\n"):
+            self.raw_requestline = self.rfile.readline(MAX_LINE + 1)
+        if len(self.raw_requestline) > MAX_LINE:
+            self.requestline = self.command = ""
+            self.send_error(HTTPStatus.REQUEST_URI_TOO_LONG)
+            return False
+        if not super().parse_request():
+            return False
+        self.headers = without_blanks(self.headers)
+        return True
 
     def __getattr__(self, name: str) -> Any:
         """Any other method is one that no route allows, and is answered so by the app."""
@@ -116,7 +137,7 @@ class Handler(ChaliceRequestHandler):
     def _through_gateway(self, body: bytes) -> Answer:
         try:
             response = self._gateway.handle_request(
-                method=self.command, path=self.path, headers=dict(self.headers), body=body
+                method=self.command, path=self.path, headers=joined(self.headers), body=body
             )
         except NotAuthorizedError:
             return gateway_response("UNAUTHORIZED")
@@ -132,9 +153,12 @@ class Handler(ChaliceRequestHandler):
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)
-        if len(body) >= COMPRESSED_FROM and "gzip" in self.headers.get("Accept-Encoding", ""):
-            body = gzip.compress(body, 6, mtime=0)
-            self.send_header("Content-Encoding", "gzip")
+        if len(body) >= COMPRESSED_FROM:
+            if "Vary" not in answer.headers:
+                self.send_header("Vary", "Accept-Encoding")
+            if takes_gzip(", ".join(self.headers.get_all("Accept-Encoding", []))):
+                body = gzip.compress(body, 6, mtime=0)
+                self.send_header("Content-Encoding", "gzip")
         has_body = answer.status not in (204, 304)
         if has_body:
             self.send_header("Content-Length", str(len(body)))

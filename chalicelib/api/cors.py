@@ -27,10 +27,14 @@ def preflight(allow: str, origin: str | None, origins: Set[str]) -> Answer:
 
 
 def headers(origin: str | None, origins: Set[str]) -> Mapping[str, str]:
-    """What every answer says to a browser of that origin; `origins` are those allowed."""
+    """What every answer says to a browser of that origin; `origins` are those allowed.
+
+    Vary tells caches what an answer depends on (RFC 9110, section 12.5.5); API Gateway, which
+    compresses answers, does not say it by itself.
+    """
     if not origins:
-        return {}
-    vary = {"Vary": "Origin"}
+        return {"Vary": "Accept-Encoding"}
+    vary = {"Vary": "Accept-Encoding, Origin"}
     if origin is None or origin not in origins:
         return vary
     allowed = {"Access-Control-Allow-Origin": origin}

@@ -1,7 +1,7 @@
 """Between Chalice and the handlers: a Chalice request in, a Chalice response out, never a raise."""
 
 import logging
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from typing import Any, Concatenate, ParamSpec
 
@@ -74,10 +74,23 @@ def read(request: ChaliceRequest, now: float) -> Request:
     return Request(
         user=UserId(authorizer["principalId"]),
         path=request.context["path"],
-        headers=request.headers,
+        headers=_headers(request),
         query={} if query is None else {name: query.getlist(name) for name in query},
         body=_body(request),
     )
+
+
+def _headers(request: ChaliceRequest) -> Mapping[str, str]:
+    """Each by its name in small letters, its lines joined in their order.
+
+    Chalice's own `headers` have the last line alone: a second Idempotency-Key would go unseen.
+    """
+    given = request.to_original_event().get("multiValueHeaders")
+    lines = given or {name: [value] for name, value in request.headers.items()}
+    headers: dict[str, list[str]] = {}
+    for name, values in lines.items():
+        headers.setdefault(name.lower(), []).extend(value.strip(" \t") for value in values)
+    return {name: ", ".join(values) for name, values in headers.items()}
 
 
 def _body(request: ChaliceRequest) -> bytes:

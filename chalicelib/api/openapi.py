@@ -37,6 +37,9 @@ nothing stands at the cursor, or something else. Forget what was read, and start
 `Idempotency-Key` with each save, and repeat it unchanged with the same key: for
 {LIFETIME // 3600} hours the images are not saved twice, and the first answer is given again.
 
+HEAD is answered wherever GET is, with the same headers. A body may be sent compressed, by gzip or
+deflate, with its Content-Encoding; its size counts as it is without.
+
 **Errors** are problem details (RFC 9457): decide by `code`, show `detail`. A path that is not here
 answers `no-such-route`, a method that is not here `method-not-allowed`.
 

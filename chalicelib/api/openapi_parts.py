@@ -1,6 +1,6 @@
 """What the operations of the OpenAPI document are made of: schemas, headers, problem answers."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from chalicelib.api.answer import JSON
@@ -29,14 +29,15 @@ def ref(kind: str, name: str) -> Fragment:
     return {"$ref": f"#/components/{kind}/{name}"}
 
 
-def components(combinations: Iterable[tuple[str, ...]]) -> Fragment:
+def components(combinations: Sequence[tuple[str, ...]]) -> Fragment:
     """Everything that `ref` can name. `combinations` are the codes of each problem answer."""
+    narrowed = {problem_name(codes): problem_schema(codes) for codes in combinations}
     return {
         "securitySchemes": {"bearer": BEARER},
         "parameters": PARAMETERS,
         "headers": HEADERS,
         "responses": {response_name(codes): problem_answer(codes) for codes in combinations},
-        "schemas": SCHEMAS,
+        "schemas": {**SCHEMAS, **narrowed},
     }
 
 
@@ -101,18 +102,30 @@ def response_name(codes: Iterable[str]) -> str:
     return "Or".join(code.title().replace("-", "") for code in codes)
 
 
+def problem_name(codes: Iterable[str]) -> str:
+    return f"{response_name(codes)}Problem"
+
+
+def problem_schema(codes: tuple[str, ...]) -> Fragment:
+    """The problem with codes that share a status. It has a name, since generators of clients make
+    a class of it, and `enum`, since some of them stumble over `const`."""
+    (status,) = {PROBLEMS[code].status for code in codes}
+    narrowed = {
+        "code": {"type": "string", "enum": list(codes)},
+        "status": {"type": "integer", "enum": [status]},
+    }
+    return {"allOf": [ref("schemas", "Problem"), {"type": "object", "properties": narrowed}]}
+
+
 def problem_answer(codes: tuple[str, ...]) -> Fragment:
     """The answer for codes that share a status."""
     kinds = {code: PROBLEMS[code] for code in codes}
-    (status,) = {kind.status for kind in kinds.values()}
-    narrowed = {"code": {"enum": list(codes)}, "status": {"const": status}}
-    schema = {"allOf": [ref("schemas", "Problem"), {"properties": narrowed}]}
     told = [f"`{code}`: {kind.title}. {kind.detail}" for code, kind in kinds.items()]
     headers = sorted({name for code in codes for name in _headers(code)})
     return {
         "description": "\n\n".join(told),
         "headers": {name: ref("headers", name) for name in headers},
-        "content": {CONTENT_TYPE: {"schema": schema}},
+        "content": {CONTENT_TYPE: {"schema": ref("schemas", problem_name(codes))}},
     }
 
 
@@ -173,7 +186,6 @@ STEPS = {
     "type": "integer",
     "minimum": 1,
     "maximum": MAX_STEPS,
-    "description": "Written without a fraction or an exponent.",
 }
 CREATED_AT = {
     "type": "string",
@@ -309,7 +321,7 @@ SCHEMAS: Fragment = {
         },
         description="One wrong value, found by one of `pointer`, `parameter` and `header`.",
     ),
-    "Health": _object({"status": {"const": "ok"}}),
+    "Health": _object({"status": {"type": "string", "enum": ["ok"]}}),
 }
 
 PARAMETERS: Fragment = {

@@ -74,7 +74,9 @@ PROBLEMS: Mapping[str, Problem] = {
         413, "The body is too large", f"Send at most {MAX_BODY} bytes; split the batch."
     ),
     "unsupported-media-type": Problem(
-        415, "Not a JSON body", "Send 'Content-Type: application/json' in UTF-8."
+        415,
+        "Not a JSON body",
+        "Send 'Content-Type: application/json' in UTF-8, compressed by gzip or deflate if at all.",
     ),
     "idempotency-key-reused": Problem(
         422, "Idempotency-Key used for another request", "Use a new key for new content."

@@ -2,7 +2,9 @@
 
 import json
 import re
+import zlib
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from chalicelib.entries import MAX_CURSOR, NO_MARK, Cursor, Mark, UserId
@@ -14,7 +16,21 @@ MAX_BODY = 1024 * 1024
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
 
-JSON_TYPE = re.compile(r'application/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?', re.IGNORECASE)
+JSON_TYPE = re.compile(
+    r'application/json(?:[ \t]*;(?:[ \t]*charset[ \t]*=[ \t]*"?utf-8"?)?)*', re.IGNORECASE
+)
+"""RFC 9110, section 5.6.6: a semicolon may stand without a parameter behind it."""
+
+PLAIN = ("", "identity")
+CODINGS = ("gzip", "x-gzip", "deflate")
+"""Of a body (RFC 9110, section 8.4.1), as API Gateway takes them."""
+
+COMPRESSED = (b"\x1f\x8b", b"\x78")
+"""How a body begins that is compressed as gzip or deflate has it; JSON never begins so."""
+
+GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
+"""zlib's word for both: it looks at the beginning by itself."""
+
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 WHOLE_NUMBER = re.compile(r"0|[1-9][0-9]{0,15}")
 IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
@@ -22,7 +38,8 @@ MARK_TEXT = re.compile(r"[A-Za-z0-9_\-]{0,16}")
 
 
 class Request(NamedTuple):
-    """What came over HTTP. Header names are lower-case; `query` has every value of a name.
+    """What came over HTTP. Header names are lower-case, and a header that came in several lines is
+    one (RFC 9110, section 5.3); `query` has every value of a name.
 
     `path` is the one that the client sees, with the stage's prefix.
     """
@@ -104,13 +121,54 @@ def idempotency_key(request: Request) -> str | None:
 def json_body(request: Request) -> Any:
     """The body as strict JSON (RFC 8259, and RFC 7493: no duplicate names, no lone surrogates).
 
+    A number that is written with a fraction or an exponent is a Decimal, which rounds nothing.
     Raises `BodyTooLarge`, `UnsupportedMediaType`, or `InvalidInput` ``invalid-json``.
     """
     if len(request.body) > MAX_BODY:
         raise BodyTooLarge
     if not JSON_TYPE.fullmatch(request.headers.get("content-type", "").strip()):
         raise UnsupportedMediaType
-    return strict_json(request.body)
+    return strict_json(decompressed(request))
+
+
+def decompressed(request: Request) -> bytes:
+    """The body without its Content-Encoding; `UnsupportedMediaType`, `BodyTooLarge`.
+
+    API Gateway decompresses a body itself and may leave the header as it was: what is not
+    compressed is taken as it is.
+    """
+    coding = request.headers.get("content-encoding", "").strip().lower()
+    if coding not in (*PLAIN, *CODINGS):
+        raise UnsupportedMediaType
+    if coding in PLAIN or not request.body.startswith(COMPRESSED):
+        return request.body
+    return inflated(request.body)
+
+
+def inflated(body: bytes) -> bytes:
+    """Stops one byte behind the limit, however much more would come out."""
+    inflater = zlib.decompressobj(GZIP_OR_ZLIB)
+    try:
+        plain = inflater.decompress(body, MAX_BODY + 1)
+    except zlib.error:
+        raise UnsupportedMediaType from None
+    if len(plain) > MAX_BODY:
+        raise BodyTooLarge
+    if not inflater.eof or inflater.unused_data:
+        raise UnsupportedMediaType
+    return plain
+
+
+def integer_of(number: object, least: int, most: int) -> int | None:
+    """The integer that a JSON number is, if it is one from `least` to `most`; nothing is rounded.
+
+    30, 30.0 and 3e1 are the same number (JSON Schema, core, section 4.2.1).
+    """
+    if isinstance(number, bool) or not isinstance(number, int | Decimal):
+        return None
+    if not least <= number <= most or number != int(number):  # bounded first: 1e400 has 401 digits
+        return None
+    return int(number)
 
 
 def strict_json(body: bytes) -> Any:
@@ -118,15 +176,17 @@ def strict_json(body: bytes) -> Any:
         raise InvalidInput("invalid-json", "Send a JSON object, without a byte order mark.")
     try:
         text = body.decode()
-        value = json.loads(text, parse_constant=_refuse, object_pairs_hook=_unique_names)
+        value = json.loads(
+            text, parse_float=Decimal, parse_constant=_refuse, object_pairs_hook=_unique_names
+        )
         if "\\u" in text:
-            json.dumps(value, ensure_ascii=False).encode()  # fails on a lone surrogate
-    except (ValueError, RecursionError) as error:
+            json.dumps(value, ensure_ascii=False, default=str).encode()  # fails on a lone surrogate
+    except (ValueError, RecursionError, ArithmeticError) as error:
         raise InvalidInput("invalid-json", f"The body is not strict JSON: {_why(error)}") from None
     return value
 
 
-def _why(error: ValueError | RecursionError) -> str:
+def _why(error: ValueError | RecursionError | ArithmeticError) -> str:
     """The reason without any of the body's content."""
     match error:
         case json.JSONDecodeError():

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
+from chalicelib.api.request import integer_of
 from chalicelib.entries import Payload
 from chalicelib.errors import FieldError, InvalidInput
 
@@ -16,7 +18,7 @@ MAX_STEPS = 10_000
 MAX_BATCH = 25
 MAX_PORT = 65_535
 MAX_ERRORS = 50
-"""Field errors told of one request; the rest is cut off."""
+"""Field errors told of one request: no more are looked for."""
 
 
 def digits_up_to(most: int) -> str:
@@ -92,8 +94,9 @@ def _members(value: Any, known: set[str], at: str, errors: list[FieldError]) -> 
     if not isinstance(value, dict):
         errors.append(FieldError("pointer", at, "Give a JSON object."))
         return {}
-    for name in (name for name in value if name not in known):
-        detail = f"Leave it out; known are: {', '.join(sorted(known))}."
+    unknown = (name for name in value if name not in known)
+    detail = f"Leave it out; known are: {', '.join(sorted(known))}."
+    for name in islice(unknown, max(0, MAX_ERRORS - len(errors))):
         errors.append(FieldError("pointer", f"{at}/{_escaped(name)}", detail))
     return value
 
@@ -124,8 +127,8 @@ def _url(value: Any) -> str:
 
 
 def _seed(value: Any) -> str:
-    is_integer = isinstance(value, int) and not isinstance(value, bool)
-    text = str(value) if is_integer else value
+    number = integer_of(value, 0, MAX_SEED)
+    text = value if number is None else str(number)
     if not isinstance(text, str) or not _SEED.fullmatch(text):
         raise ValueError(
             f"Give an integer from 0 to {MAX_SEED}, as a number or as a string of digits."
@@ -134,9 +137,10 @@ def _seed(value: Any) -> str:
 
 
 def _steps(value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MAX_STEPS:
+    steps = integer_of(value, 1, MAX_STEPS)
+    if steps is None:
         raise ValueError(f"Give an integer from 1 to {MAX_STEPS}.")
-    return value
+    return steps
 
 
 _FIELDS: dict[str, tuple[str, bool, Callable[[Any], Any]]] = {

@@ -11,7 +11,11 @@ import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, BinaryIO, Literal
+
+from chalicelib.api.request import integer_of
+from chalicelib.api.validation import MAX_SEED
 
 Format = Literal["jsonl", "csv", "tsv"]
 
@@ -33,6 +37,10 @@ FIELDS: Mapping[str, tuple[type, ...]] = {
 REQUIRED = ("prompt", "imageUrl")
 LONGEST_RECORD = 1_000_000
 """Bytes: no longer record can be saved, as the API takes bodies up to 1 MB."""
+
+NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{0,40})?(e[+-]?[0-9]{1,3})?", re.IGNORECASE)
+"""A number in a cell; one with a fraction or an exponent is what pandas writes of a column in which
+a value is missing."""
 
 MAX_IGNORED_NAMES = 20
 """How many of a JSON Lines file's unknown names are remembered, to be reported."""
@@ -309,10 +317,12 @@ def check_header(header: list[str], reading: Reading) -> None:
 def parse_object(text: str) -> dict[str, object]:
     """A line of JSON Lines, strictly read: no NaN, no name twice."""
     try:
-        found = json.loads(text, parse_constant=_refuse, object_pairs_hook=_each_name_once)
+        found = json.loads(
+            text, parse_float=Decimal, parse_constant=_refuse, object_pairs_hook=_each_name_once
+        )
     except json.JSONDecodeError as error:
         raise Unreadable(f"is not JSON ({error.msg} at character {error.pos + 1})") from error
-    except (RecursionError, ValueError) as error:
+    except (RecursionError, ValueError, ArithmeticError) as error:
         raise Unreadable("is not JSON (nested too deeply, or a number is too long)") from error
     if not isinstance(found, dict):
         raise Unreadable("is not a JSON object")
@@ -330,18 +340,33 @@ def _each_name_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def from_text(texts: Mapping[str, str]) -> dict[str, object]:
-    """Values of fields that come as text: an empty one is absent, `steps` is a number."""
+    """Values of fields that come as text: an empty one is absent, `steps` is a number, and a seed
+    that is written as a float is its digits. Any other seed is left for the API to judge."""
     found: dict[str, object] = {f: text for f, text in texts.items() if text}
     if steps := texts.get("steps"):
-        if not re.fullmatch(r"[0-9]{1,18}", steps):
+        found["steps"] = whole_number(steps)
+        if found["steps"] is None:
             raise Unreadable("steps: is not a whole number in the digits 0-9")
-        found["steps"] = int(steps)
+    seed = texts.get("seed", "")
+    if not seed.isdecimal() and (number := whole_number(seed)) is not None:
+        found["seed"] = str(number)
     return found
+
+
+def whole_number(text: str) -> int | None:
+    """Exactly the number that the text is, or None: 9007199254740993.0 is not rounded."""
+    return integer_of(Decimal(text), 0, MAX_SEED) if NUMBER.fullmatch(text) else None
+
+
+def as_integer(value: object) -> object:
+    """A whole number that JSON has with a fraction or an exponent, without them."""
+    number = integer_of(value, 0, MAX_SEED) if isinstance(value, Decimal) else None
+    return value if number is None else number
 
 
 def image_json(found: Mapping[str, object], reading: Reading) -> bytes:
     """The image as the API takes it; None stands for an absent field."""
-    image = {f: found[f] for f in FIELDS if found.get(f) is not None}
+    image = {f: as_integer(found[f]) for f in FIELDS if found.get(f) is not None}
     for name in REQUIRED:
         if name not in image:
             raise Unreadable(f"{name}: there is none under the name {reading.name(name)!r}")

@@ -16,8 +16,9 @@ def test_a_preflight_is_answered_without_a_token_with_what_the_page_may_send(
     answer = anyone.options("/api/images", headers={"Origin": origin, **ASKED})
     assert answer.status_code == 204
     assert answer.headers[ALLOWED] == origin
-    assert answer.headers["vary"] == "Origin"
-    assert sorted(answer.headers["access-control-allow-methods"].split(", ")) == ["GET", "POST"]
+    assert answer.headers["vary"] == "Accept-Encoding, Origin"
+    allowed = answer.headers["access-control-allow-methods"]
+    assert sorted(allowed.split(", ")) == ["GET", "HEAD", "POST"]
     headers = answer.headers["access-control-allow-headers"].lower().split(", ")
     assert headers == ["authorization", "content-type", "idempotency-key", "if-none-match"]
     assert int(answer.headers["access-control-max-age"]) > 0
@@ -47,11 +48,11 @@ def test_any_other_page_is_told_nothing(alice: httpx.Client, origin: str) -> Non
         alice.get("/api/images", headers={"Origin": origin}),
     ):
         assert not [name for name in answer.headers if name.startswith("access-control-")]
-        assert answer.headers["vary"] == "Origin"
+        assert answer.headers["vary"] == "Accept-Encoding, Origin"
 
 
 def test_options_tells_the_methods_of_every_path(anyone: httpx.Client) -> None:
     answer = anyone.options("/api/images/7")
     assert (answer.status_code, answer.content) == (204, b"")
-    assert sorted(answer.headers["allow"].split(", ")) == ["DELETE", "GET"]
+    assert sorted(answer.headers["allow"].split(", ")) == ["DELETE", "GET", "HEAD"]
     assert anyone.options("/api/nothing").status_code == 404

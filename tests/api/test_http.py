@@ -1,7 +1,12 @@
 """HTTP itself: routes, methods, sizes, content types, tokens, and the shape of every refusal."""
 
+import gzip
+import http.client
 import json
+import socket
 import time
+import zlib
+from contextlib import closing
 from urllib.parse import urljoin
 
 import httpx
@@ -9,7 +14,7 @@ import pytest
 
 from local.issuer import LIFETIME, Issuer
 from tests.api.server import Server
-from tests.api.support import JSON, assert_problem, library, picture, sync
+from tests.api.support import JSON, assert_problem, library, picture, save, sync, where
 from tests.support import wait_until
 
 MAX_BODY = 1024 * 1024
@@ -119,6 +124,8 @@ def test_a_large_body_is_refused_by_what_it_says(
         "application/json; charset=utf-8",
         'APPLICATION/JSON;Charset="UTF-8"',
         "application/json ;  charset=UTF-8",
+        "application/json;",
+        "application/json; charset=utf-8 ;; charset=utf-8",
     ],
 )
 def test_json_content_types_are_taken(alice: httpx.Client, content_type: str) -> None:
@@ -140,6 +147,8 @@ def test_json_content_types_are_taken(alice: httpx.Client, content_type: str) ->
         "application/json; charset=latin-1",
         "application/json; charset=utf-16",
         "application/json, text/plain",
+        "application/json; charset=utf-8 charset=utf-8",
+        "application/json charset=utf-8",
         "application/problem+json",
     ],
 )
@@ -174,13 +183,13 @@ def test_unknown_routes(alice: httpx.Client, method: str, path: str) -> None:
 @pytest.mark.parametrize(
     ("path", "allowed"),
     [
-        ("/api/images", {"GET", "POST"}),
+        ("/api/images", {"GET", "HEAD", "POST"}),
         ("/api/images/batch", {"POST"}),
-        ("/api/images/changes", {"GET"}),
+        ("/api/images/changes", {"GET", "HEAD"}),
         ("/api/images/sync", {"POST"}),
-        ("/api/images/1", {"GET", "DELETE"}),
-        ("/api/health", {"GET"}),
-        ("/api/openapi.json", {"GET"}),
+        ("/api/images/1", {"GET", "HEAD", "DELETE"}),
+        ("/api/health", {"GET", "HEAD"}),
+        ("/api/openapi.json", {"GET", "HEAD"}),
     ],
 )
 def test_wrong_methods(alice: httpx.Client, path: str, allowed: set[str]) -> None:
@@ -191,12 +200,178 @@ def test_wrong_methods(alice: httpx.Client, path: str, allowed: set[str]) -> Non
         assert set(answer.headers["Allow"].split(", ")) == allowed
 
 
-def test_head_is_a_wrong_method(alice: httpx.Client) -> None:
-    """HEAD is refused without a body."""
-    answer = alice.head("/api/images")
-    assert (answer.status_code, answer.content) == (405, b"")
-    assert answer.headers["Content-Type"] == "application/problem+json"
-    assert alice.get("/api/images").status_code == 200
+GETS = [*(path for verb, path in ROUTES if verb == "GET"), "/api/health", "/api/openapi.json"]
+
+
+@pytest.mark.parametrize("path", [*GETS, "/", "/dashboard/images", "/.well-known/jwks.json"])
+def test_head_tells_what_get_would(alice: httpx.Client, path: str) -> None:
+    """The same status and headers, and no body; the connection goes on."""
+    save(alice)
+    head, got = alice.head(path), alice.get(path)
+    assert got.status_code == 200
+    assert (head.status_code, head.content) == (200, b"")
+    assert without_date(head) == without_date(got)
+
+
+def without_date(answer: httpx.Response) -> dict[str, str]:
+    return {name: value for name, value in answer.headers.items() if name != "date"}
+
+
+@pytest.mark.parametrize("path", ["/api/images/batch", "/api/nothing"])
+def test_head_is_no_method_where_there_is_no_get(alice: httpx.Client, path: str) -> None:
+    """It is refused, without a body."""
+    head, posted = alice.head(path), alice.put(path)
+    assert (head.status_code, head.content) == (posted.status_code, b"")
+    assert posted.status_code in (404, 405)
+
+
+def test_head_knows_what_has_not_changed(alice: httpx.Client) -> None:
+    """If-None-Match works as with GET."""
+    tag = alice.get("/api/images").headers["ETag"]
+    assert alice.head("/api/images", headers={"If-None-Match": tag}).status_code == 304
+
+
+# Headers as they come
+
+
+@pytest.mark.parametrize("blanks", [" ", "\t", "  \t "])
+def test_blanks_behind_a_header_are_no_part_of_it(
+    server: Server, alice: httpx.Client, blanks: str
+) -> None:
+    """Whatever the header (RFC 9112, section 5.1)."""
+    body = padded(0)
+    headers = [
+        "Content-Type: application/json",
+        "Idempotency-Key: blanks",
+        "Content-Encoding: identity",
+        f"Content-Length: {len(body)}",
+    ]
+    request = raw_post(alice, *headers, body=body)
+    spaced = request.replace(b"\r\n", f"{blanks}\r\n".encode())
+    spaced = spaced.replace(f"HTTP/1.1{blanks}".encode(), b"HTTP/1.1").replace(
+        f"\r\n{blanks}\r\n".encode(), b"\r\n\r\n"
+    )
+    assert server.send(spaced).status_code == 201
+    assert server.send(request).json()["cursor"] == 1
+
+
+def test_blanks_behind_chunked_are_no_part_of_it(server: Server, alice: httpx.Client) -> None:
+    headers = ["Content-Type: application/json", "Transfer-Encoding: chunked "]
+    body = padded(0)
+    chunks = f"{len(body):x}\r\n".encode() + body + b"\r\n0\r\n\r\n"
+    assert server.send(raw_post(alice, *headers, body=chunks)).status_code == 201
+
+
+def test_two_idempotency_keys_are_refused(server: Server, alice: httpx.Client) -> None:
+    """Whichever of them were taken, the client could mean the other."""
+    body = padded(0)
+    headers = ["Content-Type: application/json", f"Content-Length: {len(body)}"]
+    keys = ["Idempotency-Key: one", "idempotency-key: two"]
+    answer = server.send(raw_post(alice, *headers, *keys, body=body))
+    assert where(assert_problem(answer, 400, "invalid-parameter")) == ["Idempotency-Key"]
+    assert sync(alice) == 0
+
+
+def test_two_tokens_sign_nobody_in(server: Server, alice: httpx.Client) -> None:
+    token = f"Authorization: {alice.headers['Authorization']}"
+    head = "\r\n".join(["GET /api/images HTTP/1.1", token, token, "", ""])
+    assert_problem(server.send(head.encode()), 401, "unauthenticated")
+
+
+def test_a_list_in_two_lines_is_one(server: Server, alice: httpx.Client) -> None:
+    """The tag that fits is found in the second If-None-Match (RFC 9110, section 5.3)."""
+    tag = alice.get("/api/images").headers["ETag"]
+    lines = [
+        "GET /api/images HTTP/1.1",
+        f"Authorization: {alice.headers['Authorization']}",
+        'If-None-Match: "another"',
+        f"If-None-Match: {tag}",
+    ]
+    assert server.send("\r\n".join([*lines, "", ""]).encode()).status_code == 304
+
+
+def test_line_ends_before_a_request_are_passed_over(server: Server, alice: httpx.Client) -> None:
+    """Some clients send one more behind a body (RFC 9112, section 2.2)."""
+    body = padded(0)
+    headers = ["Content-Type: application/json", f"Content-Length: {len(body)}"]
+    first = raw_post(alice, *headers, body=body).replace(b"Connection: close\r\n", b"")
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        for end in (b"\r\n", b"\n", b""):
+            connection.sendall(first + end)
+            with closing(http.client.HTTPResponse(connection)) as answer:
+                answer.begin()
+                assert answer.status == 201
+                answer.read()
+
+
+# Compression
+
+
+def test_compressed_bodies_are_read(alice: httpx.Client) -> None:
+    """By gzip, and by deflate, as API Gateway has it."""
+    gzipped = dict.fromkeys(("gzip", "GZIP", "x-gzip"), gzip.compress(padded(0)))
+    for coding, body in {**gzipped, "deflate": zlib.compress(padded(0))}.items():
+        headers = {**JSON, "Content-Encoding": coding}
+        answer = alice.post("/api/images", content=body, headers=headers)
+        assert answer.status_code == 201, coding
+
+
+@pytest.mark.parametrize("route", ["/api/images", "/api/images/batch", "/api/images/sync"])
+def test_a_compressed_body_is_bounded(alice: httpx.Client, route: str) -> None:
+    """A body that would become too large is refused before it does."""
+    headers = {**JSON, "Content-Encoding": "gzip"}
+    largest, too_large = (gzip.compress(padded(size)) for size in (MAX_BODY, MAX_BODY + 1))
+    assert_problem(alice.post(route, content=too_large, headers=headers), 413, "body-too-large")
+    bomb = gzip.compress(bytes(200 * MAX_BODY), 9)
+    assert len(bomb) < MAX_BODY
+    assert_problem(alice.post(route, content=bomb, headers=headers), 413, "body-too-large")
+    if route == "/api/images":
+        assert alice.post(route, content=largest, headers=headers).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [
+        ("br", padded(0)),
+        ("gzip, gzip", gzip.compress(gzip.compress(padded(0)))),
+        ("aws-chunked", padded(0)),
+        ("gzip", gzip.compress(padded(0))[:-1]),
+        ("gzip", gzip.compress(padded(0)) + b"x"),
+        ("gzip", b"\x1f\x8b" + padded(0)),
+    ],
+    ids=["brotli", "twice", "a word of another service", "cut", "with a rest", "not gzip inside"],
+)
+def test_other_codings_are_refused(alice: httpx.Client, coding: str, body: bytes) -> None:
+    headers = {**JSON, "Content-Encoding": coding}
+    answer = alice.post("/api/images", content=body, headers=headers)
+    assert_problem(answer, 415, "unsupported-media-type")
+    assert sync(alice) == 0
+
+
+@pytest.mark.parametrize(
+    ("accepted", "coding"),
+    [
+        ("gzip", "gzip"),
+        ("GZIP", "gzip"),
+        ("br, gzip;q=0.5", "gzip"),
+        ("*", "gzip"),
+        ("", None),
+        ("gzip;q=0", None),
+        ("gzip; Q=0.000, *", None),
+        ("*;q=0", None),
+        ("br", None),
+        ("not-gzip", None),
+        ("gzip;q=much", None),
+    ],
+)
+def test_answers_are_compressed_for_who_wants_it(
+    anyone: httpx.Client, accepted: str, coding: str | None
+) -> None:
+    """And caches are told that it depends on that."""
+    answer = anyone.get("/api/openapi.json", headers={"Accept-Encoding": accepted})
+    assert answer.headers.get("Content-Encoding") == coding
+    assert "Accept-Encoding" in answer.headers["Vary"].split(", ")
+    assert answer.json()["openapi"]
 
 
 def test_an_unknown_method_is_refused(alice: httpx.Client) -> None:
@@ -223,6 +398,8 @@ def test_an_unknown_method_is_refused(alice: httpx.Client) -> None:
         b"GET /api/health HTTP/1.1\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n",
         b"GET /api/health HTTP/1.1\r\nContent-Length: 9\r\n\r\nshort",
         b"\xff\xfe /api/health HTTP/1.1\r\n\r\n",
+        b"GET /api/health HTTP/1.1\r\nX: a\r\n b\r\n\r\n",
+        b"\r\nGET /" + b"a" * 70_000 + b" HTTP/1.1\r\n\r\n",
     ],
     ids=[
         "one word",
@@ -240,6 +417,8 @@ def test_an_unknown_method_is_refused(alice: httpx.Client) -> None:
         "length and chunks",
         "cut body",
         "binary",
+        "folded header",
+        "long path behind an empty line",
     ],
 )
 def test_malformed_requests(server: Server, request_head: bytes) -> None:

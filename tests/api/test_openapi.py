@@ -30,30 +30,37 @@ def operations() -> dict[tuple[str, str], dict[str, Any]]:
 
 
 def routes() -> dict[tuple[str, str], Any]:
-    """Each route of the app's API likewise."""
+    """Each route of the app's API likewise; HEAD is told of in words, once for all."""
     return {
         (method, path): entry
         for path, methods in app.routes.items()
         for method, entry in methods.items()
-        if path.startswith("/api/")
+        if path.startswith("/api/") and method != "HEAD"
     }
 
 
 def documented(operation: dict[str, Any]) -> set[str]:
     """The codes of the client's errors that the operation can answer."""
-    answers = document()["components"]["responses"]
-    names = [
-        answer["$ref"].rsplit("/")[-1]
-        for answer in operation["responses"].values()
-        if "$ref" in answer
-    ]
     codes = {
         code
-        for name in names
-        for narrowed in found(answers[name], "code")
-        for code in narrowed["enum"]
+        for answer in operation["responses"].values()
+        if "$ref" in answer
+        for code in codes_of(answer["$ref"])
     }
     return {code for code in codes if PROBLEMS[code].status < 500}
+
+
+def codes_of(answer: str) -> list[str]:
+    """The codes of the problem answer that this is a reference to."""
+    components = document()["components"]
+    (content,) = components["responses"][name_of(answer)]["content"].values()
+    (narrowed,) = found(components["schemas"][name_of(content["schema"]["$ref"])], "code")
+    codes: list[str] = narrowed["enum"]
+    return codes
+
+
+def name_of(reference: str) -> str:
+    return reference.rsplit("/")[-1]
 
 
 def found(fragment: Any, name: str) -> Iterator[Any]:
@@ -89,6 +96,13 @@ def test_it_has_every_route_and_no_other() -> None:
     assert set(operations()) == set(routes())
 
 
+def test_head_is_where_get_is() -> None:
+    """As the document's introduction says."""
+    for path, methods in app.routes.items():
+        assert ("HEAD" in methods) == ("GET" in methods), path
+    assert "HEAD" in document()["info"]["description"]
+
+
 def test_it_asks_for_a_token_where_the_app_does() -> None:
     """An operation is public in the document if its route has no authorizer."""
     documented = {key for key, operation in operations().items() if operation.get("security") == []}
@@ -98,18 +112,16 @@ def test_it_asks_for_a_token_where_the_app_does() -> None:
 def test_it_has_every_code_and_no_other() -> None:
     """Every error code of the app is in a problem answer of the document, and the reverse."""
     answers = document()["components"]["responses"]
-    codes = [code for narrowed in found(answers, "code") for code in narrowed["enum"]]
-    assert set(codes) == set(PROBLEMS)
+    assert {code for answer in answers for code in codes_of(answer)} == set(PROBLEMS)
 
 
 def test_each_problem_answer_stands_at_its_status() -> None:
     """A problem answer is under the status that its codes have."""
-    answers = document()["components"]["responses"]
     for operation in operations().values():
         for status, answer in operation["responses"].items():
             if "$ref" in answer:
-                (narrowed,) = found(answers[answer["$ref"].rsplit("/")[-1]], "code")
-                assert {str(PROBLEMS[code].status) for code in narrowed["enum"]} == {status}
+                codes = codes_of(answer["$ref"])
+                assert {str(PROBLEMS[code].status) for code in codes} == {status}
 
 
 def test_no_component_is_left_over() -> None:

@@ -150,6 +150,33 @@ def test_costs_in_calls(wire: Wire) -> None:
     assert [operation for operation, _request in wire.sent] == ["Query"]
 
 
+def test_a_second_key_is_seen(wire: Wire) -> None:
+    """API Gateway tells all lines of a header; the last alone could be a retry's that is another's.
+
+    A list of several lines, such as If-None-Match, is read whole too.
+    """
+    event = {
+        "requestContext": {
+            "resourcePath": "/api/images",
+            "path": "/api/images",
+            "httpMethod": "POST",
+            "authorizer": {"principalId": ME, "expiresAt": "9999999999"},
+        },
+        "headers": {"content-type": "application/json", "Idempotency-Key": "two"},
+        "multiValueHeaders": {
+            "content-type": ["application/json "],
+            "Idempotency-Key": ["one", "two"],
+        },
+        "multiValueQueryStringParameters": None,
+        "pathParameters": None,
+        "stageVariables": None,
+        "body": json.dumps(image(1)),
+    }
+    answer = app_module.app(event, LambdaContext("api", 256))
+    assert (answer["statusCode"], "Idempotency-Key" in answer["body"]) == (400, True)
+    assert wire.sent == []
+
+
 @pytest.mark.usefixtures("wire")
 def test_an_expired_token_is_refused_behind_the_authorizers_cache() -> None:
     """API Gateway may keep an authorizer's answer for longer than the token lives; we do not."""

@@ -24,6 +24,10 @@ class Route:
         return f"{self.method} {self.path}"
 
 
+READING = ("GET", "HEAD")
+"""The methods that change nothing."""
+
+
 def routes() -> list[Route]:
     """Every route that the app declares: a new one is asked like the others."""
     return [

@@ -8,6 +8,7 @@ from typing import Any
 from chalicelib.config import TableNames
 from deploy.functions import API_HANDLER, READ_API
 from tests.grants import granted, needed
+from tests.isolation.asked import READING
 from tests.isolation.people import People, Person, foreign_marks
 
 READS = {"Query", "GetItem"}
@@ -81,14 +82,14 @@ def check_call(call: WireCall, people: People, caller: Person) -> None:
 
 
 def check_tables(calls: list[WireCall], verb: str, has_key: bool, names: TableNames) -> None:
-    """A GET reads the partition alone; markers are touched only under an Idempotency-Key. The
-    function that API Gateway passes it to has leave for each call."""
+    """A GET or HEAD reads the partition alone; markers are touched only under an Idempotency-Key.
+    The function that API Gateway passes it to has leave for each call."""
     touched = {table for call in calls for table in call.tables}
-    if verb == "GET":
+    if verb in READING:
         assert touched <= {names.partition}, calls
         assert {call.operation for call in calls} <= READS, calls
     allowed = {names.primary, names.partition} | ({names.idempotency} if has_key else set())
     assert touched <= allowed, calls
-    leave = granted(READ_API if verb == "GET" else API_HANDLER)
+    leave = granted(READ_API if verb in READING else API_HANDLER)
     for call in calls:
         assert needed(names, call.operation, call.request) <= leave, call

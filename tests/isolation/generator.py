@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from tests.isolation.asked import Asked, Pairs, Route
+from tests.isolation.asked import READING, Asked, Pairs, Route
 from tests.isolation.people import People, Person, others
 
 T = TypeVar("T")
@@ -122,7 +122,7 @@ class Generator:
     # Parts of a request
 
     def _query(self, route: Route, caller: Person) -> Pairs:
-        lists = route.method == "GET" and not route.parameters
+        lists = route.method in READING and not route.parameters
         if self._chance(0.15 if lists else 0.85):
             return ()
         if self._chance(0.4):
@@ -152,7 +152,7 @@ class Generator:
         if route.method == "POST" and self._chance(0.3):
             odd = self._chance(0.1)
             pairs.append(("Idempotency-Key", self._pick(ODD_KEYS if odd else IDEMPOTENCY_KEYS)))
-        if route.method == "GET" and self._chance(0.1):
+        if route.method in READING and self._chance(0.1):
             pairs.append(("If-None-Match", self._tag()))
         return tuple(pairs)
 
@@ -183,7 +183,7 @@ class Generator:
         return self._pick((other.user, other.name, other.token, f"Bearer {other.token}"))
 
     def _body(self, route: Route, caller: Person) -> bytes | None:
-        if route.method == "GET" and self._chance(0.9):
+        if route.method in READING and self._chance(0.9):
             return None
         makers = (
             *(self._image, self._image, self._batch, self._batch, self._nothing, self._nothing),

@@ -26,7 +26,7 @@ from local.issuer import AUDIENCE, ISSUER, Issuer
 from local.own import JWKS_PATH, Own
 from local.server import HOST, make_server
 from tests.api.server import Server
-from tests.isolation.asked import Answer, Asked, Pairs, Route, routes
+from tests.isolation.asked import READING, Answer, Asked, Pairs, Route, routes
 from tests.isolation.calls import WireCall, check_call, check_tables, key_of, named_users
 from tests.isolation.conftest import FIRST_DELETED, fill
 from tests.isolation.gateway import Gateway, forget_composition
@@ -223,8 +223,8 @@ def test_anothers_key_in_content_is_content(gateway: Gateway, people: People) ->
 
 
 def tagged_requests() -> list[Asked]:
-    """Each GET route as it is, and with the first cursor where it takes one."""
-    private = [route for route in routes() if route.method == "GET" and not route.is_public]
+    """Each reading route as it is, and with the first cursor where it takes one."""
+    private = [route for route in routes() if route.method in READING and not route.is_public]
     return [Asked(route, path=tuple((name, "1") for name in route.parameters)) for route in private]
 
 

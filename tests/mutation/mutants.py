@@ -404,6 +404,34 @@ MUTANTS = [
     ),
     # Isolation and authentication
     Mutant(
+        "number-rounded-as-a-float",
+        "chalicelib/api/request.py",
+        "            text, parse_float=Decimal, parse_constant",
+        "            text, parse_float=lambda literal: Decimal(float(literal)), parse_constant",
+        "tests/unit/test_request.py -k as_it_was_written",
+    ),
+    Mutant(
+        "second-idempotency-key-ignored",
+        "chalicelib/api/endpoint.py",
+        '", ".join(values) for name, values in headers.items()',
+        "values[-1] for name, values in headers.items()",
+        f"{WIRE} -k second_key",
+    ),
+    Mutant(
+        "compressed-body-without-a-bound",
+        "chalicelib/api/request.py",
+        "inflater.decompress(body, MAX_BODY + 1)",
+        "inflater.decompress(body)[: MAX_BODY]",
+        "tests/unit/test_request.py -k compressed",
+    ),
+    Mutant(
+        "every-unknown-member-told",
+        "chalicelib/api/validation.py",
+        "islice(unknown, max(0, MAX_ERRORS - len(errors)))",
+        "islice(unknown, None)",
+        "tests/unit/test_validation.py -k no_more_are_looked_for",
+    ),
+    Mutant(
         "user-taken-from-the-body",
         "chalicelib/api/writes.py",
         "    payload = image_of(json_body(call.request))\n",
@@ -419,6 +447,27 @@ MUTANTS = [
         "    if float(authorizer[EXPIRES_AT]) <= now:\n",
         "    if float(authorizer[EXPIRES_AT]) <= 0:\n",
         f"{WIRE} -k expired",
+    ),
+    Mutant(
+        "any-type-of-token-accepted",
+        "chalicelib/auth.py",
+        "    return known and ",
+        "    return ",
+        "tests/unit/test_auth.py -k wrong_headers",
+    ),
+    Mutant(
+        "token-of-events-accepted",
+        "chalicelib/auth.py",
+        '    if "events" in claims:',
+        '    if claims.get("events") == "":',
+        "tests/unit/test_auth.py -k wrong_claims",
+    ),
+    Mutant(
+        "azp-counts-beside-another-audience",
+        "chalicelib/auth.py",
+        '    if "aud" not in claims:\n',
+        '    if "aud" not in claims or "azp" in claims:\n',
+        "tests/unit/test_auth.py -k wrong_claims",
     ),
     Mutant(
         "hs256-accepted-with-the-public-key",

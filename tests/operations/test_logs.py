@@ -32,10 +32,13 @@ Trouble = Callable[[Rig, "Canary"], None]
 ROUTES: dict[tuple[str, str], Callable[..., Answer]] = {
     ("POST", "/api/images"): writes.save_image,
     ("GET", "/api/images"): reads.list_images,
+    ("HEAD", "/api/images"): reads.list_images,
     ("POST", "/api/images/batch"): writes.save_images,
     ("GET", "/api/images/changes"): reads.list_changes,
+    ("HEAD", "/api/images/changes"): reads.list_changes,
     ("POST", "/api/images/sync"): writes.sync_images,
     ("GET", "/api/images/{cursor}"): reads.show_image,
+    ("HEAD", "/api/images/{cursor}"): reads.show_image,
     ("DELETE", "/api/images/{cursor}"): writes.delete_image,
 }
 

@@ -56,6 +56,8 @@ OTHER_AUDIENCE = "The token is meant for another audience."
 TIMES = "The token needs an end (exp), and its times must be Unix seconds."
 EXPIRED = "The token has expired. Get a new one."
 TOO_EARLY = "The token is not valid yet."
+TYPE = "The token's type (typ) is not one that signs somebody in."
+EVENTS = "The token tells of events; it signs nobody in."
 SUBJECT = "The token needs a subject (sub) of 1 to 255 characters."
 
 
@@ -221,6 +223,8 @@ def test_each_algorithm_of_the_list_is_accepted_with_its_key(key: str, algorithm
         pytest.param({"aud": ABSENT, "token_use": "access", "client_id": AUDIENCE}, id="cognito"),
         pytest.param({"token_use": "access"}, id="cognito access token with an audience"),
         pytest.param({"token_use": "id"}, id="cognito id token"),
+        pytest.param({"aud": ABSENT, "azp": AUDIENCE}, id="azp without an audience"),
+        pytest.param({"azp": "other"}, id="made for another app, and meant for us"),
         pytest.param({"exp": NOW + 1}, id="one second before its end"),
         pytest.param({"exp": NOW + 0.5}, id="a fraction of a second before its end"),
         pytest.param({"nbf": NOW + 30}, id="nbf within the leeway"),
@@ -234,6 +238,16 @@ def test_each_algorithm_of_the_list_is_accepted_with_its_key(key: str, algorithm
 def test_a_good_variant_is_accepted(claims: Json) -> None:
     """The nearest good neighbour of each refused token is accepted."""
     assert is_accepted("Bearer " + token(claims))
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [ABSENT, "JWT", "jwt", "at+jwt", "AT+JWT", "application/jwt", "application/at+jwt"],
+    ids=repr,
+)
+def test_the_types_of_the_list_are_accepted(kind: Any) -> None:
+    """A token that any OpenID Connect issuer would give an app."""
+    assert is_accepted("Bearer " + token(header={"typ": kind}))
 
 
 def test_a_token_without_kid_is_for_the_only_key() -> None:
@@ -296,6 +310,24 @@ def test_a_key_may_leave_use_and_alg_out() -> None:
             id="cognito id token without audience",
         ),
         pytest.param({"aud": ABSENT, "client_id": AUDIENCE}, OTHER_AUDIENCE, id="client_id alone"),
+        pytest.param(
+            {"aud": "other", "azp": AUDIENCE}, OTHER_AUDIENCE, id="azp beside another aud"
+        ),
+        pytest.param({"aud": None, "azp": AUDIENCE}, OTHER_AUDIENCE, id="azp beside aud null"),
+        pytest.param({"aud": ABSENT, "azp": "other"}, OTHER_AUDIENCE, id="another azp"),
+        pytest.param({"aud": ABSENT, "azp": [AUDIENCE]}, OTHER_AUDIENCE, id="azp a list"),
+        pytest.param(
+            {"aud": ABSENT, "token_use": "access", "azp": AUDIENCE},
+            OTHER_AUDIENCE,
+            id="cognito access token with azp",
+        ),
+        pytest.param({"events": {}}, EVENTS, id="security event token"),
+        pytest.param(
+            {"events": {"http://schemas.openid.net/event/backchannel-logout": {}}},
+            EVENTS,
+            id="logout token without its typ",
+        ),
+        pytest.param({"events": None}, EVENTS, id="events null"),
         pytest.param({"sub": ABSENT}, SUBJECT, id="no subject"),
         pytest.param({"sub": ""}, SUBJECT, id="empty subject"),
         pytest.param({"sub": "x" * 256}, SUBJECT, id="subject too long"),
@@ -314,7 +346,14 @@ def test_wrong_claims_are_refused(claims: Json, reason: str) -> None:
         pytest.param({"crit": ["b64"], "b64": True}, CRITICAL, id="crit that PyJWT supports"),
         pytest.param({"crit": ["exp"], "exp": 1}, BAD_HEADER, id="crit that nobody supports"),
         pytest.param({"crit": []}, BAD_HEADER, id="empty crit"),
-        pytest.param({"typ": "logout+jwt"}, "A logout token signs nobody in.", id="logout token"),
+        *(
+            pytest.param({"typ": kind}, TYPE, id=f"typ {kind!r}")
+            for kind in (
+                *("logout+jwt", "secevent+jwt", "dpop+jwt", "token-introspection+jwt", "JWE"),
+                *("application/logout+jwt", "text/jwt", "jwt ", "", None, 7, ["JWT"]),
+            )
+        ),
+        pytest.param({"cty": "JWT"}, TYPE, id="a token inside"),
         pytest.param({"b64": False}, BAD_HEADER, id="detached payload"),
         pytest.param({"kid": "nobody"}, UNKNOWN_KEY, id="unknown kid"),
         pytest.param({"kid": ABSENT}, UNKNOWN_KEY, id="no kid, several keys"),

@@ -39,6 +39,16 @@ from local.importer.server import (
 
 URL = "https://images.example/1.png"
 
+WHOLE = {
+    "30.0": 30,
+    "3e1": 30,
+    "1E2": 100,
+    "-0.0": 0,
+    "9007199254740993.0": 2**53 + 1,
+    "18446744073709551615.0": 2**64 - 1,
+    "1.2e+19": 12 * 10**18,
+}
+
 
 def read(text: str | bytes, kind: Format = "jsonl", **mapping: Mapping[str, str]) -> list[Row]:
     data = text.encode() if isinstance(text, str) else text
@@ -72,6 +82,14 @@ class TestJsonLines:
             text = json.dumps({"prompt": prompt, "imageUrl": URL}, ensure_ascii=ascii_only)
             assert images(read(text))[0]["prompt"] == prompt
 
+    @pytest.mark.parametrize(("literal", "number"), WHOLE.items())
+    def test_whole_numbers_may_be_written_as_floats(self, literal: str, number: int) -> None:
+        """As pandas writes them where a value is missing elsewhere; exact in every digit."""
+        text = f'{{"prompt": "p", "imageUrl": "{URL}", "seed": {literal}}}'
+        (row,) = read(text)
+        assert isinstance(row, Image)
+        assert row.json.decode().endswith(f'"seed":{number}}}')
+
     def test_null_is_absent(self) -> None:
         """A null is as if the name were not there."""
         assert images(read(line(model=None))) == [{"prompt": "a cat", "imageUrl": URL}]
@@ -91,6 +109,10 @@ class TestJsonLines:
             (line(prompt=["private"]), "prompt: must be text"),
             (line(steps="30"), "steps: must be a whole number"),
             (line(steps=True), "steps: must be a whole number"),
+            (line(steps=30.5), "steps: must be a whole number"),
+            (line(seed=-1.0), "seed: must be a whole number or text"),
+            ('{"prompt": "p", "imageUrl": "u", "seed": 1e400}', "seed: must be a whole number"),
+            ('{"seed": 1e99999999999999999999}', "is not JSON"),
             (line(seed=1.5), "seed: must be a whole number or text"),
             (line(prompt="\ud800 private"), "surrogate"),
         ],
@@ -158,6 +180,20 @@ class TestCells:
         rows = read(f"prompt,imageUrl,model,seed,steps\na cat,{URL},,007,30\n", "csv")
         assert images(rows) == [{"prompt": "a cat", "imageUrl": URL, "seed": "007", "steps": 30}]
 
+    @pytest.mark.parametrize(("literal", "number"), WHOLE.items())
+    def test_whole_numbers_may_be_written_as_floats(self, literal: str, number: int) -> None:
+        """A seed and steps lose no digit by it."""
+        rows = read(f"prompt,imageUrl,seed,steps\na cat,{URL},{literal},{literal}\n", "csv")
+        (image,) = images(rows)
+        assert (image["seed"], image["steps"]) == (str(number), number)
+
+    @pytest.mark.parametrize(
+        "seed", ["0.5", "1e400", "-1.0", "NaN", "1.8446744073709552e+19", "1_0.0"]
+    )
+    def test_other_seeds_are_left_as_they_are(self, seed: str) -> None:
+        """The API refuses them, and its reason is told."""
+        assert images(read(f"prompt,imageUrl,seed\na,{URL},{seed}\n", "csv"))[0]["seed"] == seed
+
     @pytest.mark.parametrize("prompt", ['say "hi"', "a, b", "two\nlines", "two\r\nlines", " x "])
     def test_csv_is_read_as_others_write_it(self, prompt: str) -> None:
         """What a CSV writer quotes is read back verbatim, and lines are counted as in an editor."""
@@ -181,6 +217,10 @@ class TestCells:
             (f"a cat,{URL},many", "steps: is not a whole number"),
             (f"a cat,{URL},３０", "steps: is not a whole number"),
             (f"a cat,{URL},-1", "steps: is not a whole number"),
+            (f"a cat,{URL},30.5", "steps: is not a whole number"),
+            (f"a cat,{URL},1e400", "steps: is not a whole number"),
+            (f"a cat,{URL},30.0.0", "steps: is not a whole number"),
+            (f"a cat,{URL},nan", "steps: is not a whole number"),
             (",x,30", "prompt: there is none"),
             (",,", "prompt: there is none"),
             (f'"private" cat,{URL},30', "cannot be read"),

@@ -1,7 +1,10 @@
 """Parameters, headers and bodies are read strictly."""
 
+import gzip
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -16,6 +19,7 @@ from chalicelib.api.request import (
     Request,
     cursor_of,
     idempotency_key,
+    integer_of,
     json_body,
     strict_json,
 )
@@ -59,9 +63,9 @@ def refusal(body: bytes) -> InvalidInput | None:
 
 @given(values, st.booleans(), st.sampled_from([None, 2]))
 def test_json_is_read_as_it_was_written(value: Any, ascii_only: bool, indent: int | None) -> None:
-    """Whatever JSON a client writes, in any layout, is read as the same value."""
+    """Whatever JSON a client writes, in any layout, is read as the same, to the last digit."""
     body = json.dumps(value, ensure_ascii=ascii_only, indent=indent).encode()
-    assert strict_json(body) == value
+    assert strict_json(body) == json.loads(body, parse_float=Decimal)
 
 
 @given(st.binary() | st.text('{}[]",:0123456789eE+-.\\udnultrefas \n').map(str.encode))
@@ -69,7 +73,8 @@ def test_bytes_are_refused_or_are_json(body: bytes) -> None:
     """Any bytes are either refused as no JSON, or mean to `json` what they mean here."""
     refused = refusal(body)
     if refused is None:
-        assert json.dumps(strict_json(body)) == json.dumps(json.loads(body))
+        exact = json.loads(body, parse_float=Decimal)
+        assert json.dumps(strict_json(body), default=str) == json.dumps(exact, default=str)
     else:
         assert refused.code == "invalid-json"
 
@@ -86,6 +91,7 @@ def test_bytes_are_refused_or_are_json(body: bytes) -> None:
         (b'["\xff"]', "it is not UTF-8 at byte 2."),
         (b"[1 2]", "Expecting ',' delimiter at character 3."),
         (b"9" * 5000, "a number is too long."),
+        (b"1e99999999999999999999", "a number is too long."),
     ],
 )
 def test_refusals_say_why(body: bytes, reason: str) -> None:
@@ -116,6 +122,51 @@ def test_bodies_are_declared(headers: Mapping[str, str]) -> None:
     """A body without JSON's content type is not read."""
     with pytest.raises(UnsupportedMediaType):
         json_body(request(b"1", headers))
+
+
+GZIP = {**JSON_HEADERS, "content-encoding": "gzip"}
+
+
+def test_compressed_bodies_are_read_up_to_the_limit() -> None:
+    """What counts is the size that comes out; no more than a byte beyond it ever does."""
+    assert json_body(request(gzip.compress(b"1".ljust(MAX_BODY)), GZIP)) == 1
+    for size in (MAX_BODY + 1, 50 * MAX_BODY):
+        with pytest.raises(BodyTooLarge):
+            json_body(request(gzip.compress(b"1".ljust(size)), GZIP))
+
+
+def test_a_body_that_api_gateway_decompressed_is_read() -> None:
+    """It does so by itself, and may hand the header on."""
+    assert json_body(request(b"1", GZIP)) == 1
+
+
+@given(st.binary(max_size=40))
+@example(gzip.compress(b"1")[:-1])
+@example(gzip.compress(b"1") * 2)
+def test_bytes_that_are_called_compressed(body: bytes) -> None:
+    """Whatever they are, they are read or refused."""
+    for start in (b"", b"\x1f\x8b", b"\x1f\x8b\x08", b"\x78\x9c"):
+        with suppress(InvalidInput, UnsupportedMediaType):
+            json_body(request(start + body, GZIP))
+
+
+def test_compressed_bodies_have_to_say_so() -> None:
+    """And by one coding alone."""
+    with pytest.raises(InvalidInput):
+        json_body(request(gzip.compress(b"1"), JSON_HEADERS))
+    for coding in ("br", "gzip, gzip", "gzip;q=1", "*"):
+        with pytest.raises(UnsupportedMediaType):
+            json_body(request(gzip.compress(b"1"), {**GZIP, "content-encoding": coding}))
+
+
+@given(st.integers(0, 2**64), st.integers(0, 30))
+@example(2**53 + 1, 1)
+def test_integers_are_known_in_any_form(number: int, places: int) -> None:
+    """However they are written; and a number beside them is none."""
+    moved = f"{number}{'0' * places}e-{places}"
+    assert integer_of(Decimal(moved), 0, 2**64) == number
+    assert integer_of(Decimal(f"{number}.{'0' * places}"), 0, 2**64) == number
+    assert integer_of(Decimal(f"{number}.{'0' * places}1"), 0, 2**64) is None
 
 
 # Parameters

@@ -176,7 +176,6 @@ export interface components {
             model?: string;
             /** @description A whole number from 0 to 18446744073709551615 in plain digits: more than a JavaScript number can hold. */
             seed?: string;
-            /** @description Written without a fraction or an exponent. */
             steps?: number;
         };
         /**
@@ -195,7 +194,6 @@ export interface components {
             model?: string;
             /** @description Answered as a string, however it was given. */
             seed?: number | string;
-            /** @description Written without a fraction or an exponent. */
             steps?: number;
         };
         NewBatch: {
@@ -271,8 +269,116 @@ export interface components {
             header?: string;
         };
         Health: {
-            /** @constant */
+            /** @enum {string} */
             status: "ok";
+        };
+        BadRequestOrInvalidJsonOrInvalidImageOrInvalidParameterProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "bad-request" | "invalid-json" | "invalid-image" | "invalid-parameter";
+            /** @enum {integer} */
+            status?: 400;
+        };
+        UnauthenticatedProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "unauthenticated";
+            /** @enum {integer} */
+            status?: 401;
+        };
+        BodyTooLargeProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "body-too-large";
+            /** @enum {integer} */
+            status?: 413;
+        };
+        UnsupportedMediaTypeProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "unsupported-media-type";
+            /** @enum {integer} */
+            status?: 415;
+        };
+        IdempotencyKeyReusedProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "idempotency-key-reused";
+            /** @enum {integer} */
+            status?: 422;
+        };
+        TooManyRequestsProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "too-many-requests";
+            /** @enum {integer} */
+            status?: 429;
+        };
+        InternalErrorProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "internal-error";
+            /** @enum {integer} */
+            status?: 500;
+        };
+        ContendedOrUnavailableProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "contended" | "unavailable";
+            /** @enum {integer} */
+            status?: 503;
+        };
+        BadRequestOrInvalidJsonOrInvalidParameterProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "bad-request" | "invalid-json" | "invalid-parameter";
+            /** @enum {integer} */
+            status?: 400;
+        };
+        UnavailableProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "unavailable";
+            /** @enum {integer} */
+            status?: 503;
+        };
+        BadRequestOrInvalidParameterProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "bad-request" | "invalid-parameter";
+            /** @enum {integer} */
+            status?: 400;
+        };
+        NotSyncedYetProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "not-synced-yet";
+            /** @enum {integer} */
+            status?: 409;
+        };
+        ResyncRequiredProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "resync-required";
+            /** @enum {integer} */
+            status?: 410;
+        };
+        NotFoundProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "not-found";
+            /** @enum {integer} */
+            status?: 404;
+        };
+        BadRequestProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "bad-request";
+            /** @enum {integer} */
+            status?: 400;
+        };
+        NoSuchRouteProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "no-such-route";
+            /** @enum {integer} */
+            status?: 404;
+        };
+        MethodNotAllowedProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "method-not-allowed";
+            /** @enum {integer} */
+            status?: 405;
+        };
+        ForbiddenProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "forbidden";
+            /** @enum {integer} */
+            status?: 403;
         };
     };
     responses: {
@@ -290,12 +396,7 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["Problem"] & {
-                    /** @enum {unknown} */
-                    code?: "bad-request" | "invalid-json" | "invalid-image" | "invalid-parameter";
-                    /** @constant */
-                    status?: 400;
-                };
+                "application/problem+json": components["schemas"]["BadRequestOrInvalidJsonOrInvalidImageOrInvalidParameterProblem"];
             };
         };
         /** @description `unauthenticated`: Not signed in. Send 'Authorization: Bearer <token>' with a token of this service's issuer that has not expired. */
@@ -305,12 +406,7 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["Problem"] & {
-                    /** @enum {unknown} */
-                    code?: "unauthenticated";
-                    /** @constant */
-                    status?: 401;
-                };
+                "application/problem+json": components["schemas"]["UnauthenticatedProblem"];
             };
         };
         /** @description `body-too-large`: The body is too large. Send at most 1048576 bytes; split the batch. */
@@ -319,26 +415,16 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["Problem"] & {
-                    /** @enum {unknown} */
-                    code?: "body-too-large";
-                    /** @constant */
-                    status?: 413;
-                };
+                "application/problem+json": components["schemas"]["BodyTooLargeProblem"];
             };
         };
-        /** @description `unsupported-media-type`: Not a JSON body. Send 'Content-Type: application/json' in UTF-8. */
+        /** @description `unsupported-media-type`: Not a JSON body. Send 'Content-Type: application/json' in UTF-8, compressed by gzip or deflate if at all. */
         UnsupportedMediaType: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["Problem"] & {
-                    /** @enum {unknown} */
-                    code?: "unsupported-media-type";
-                    /** @constant */
-                    status?: 415;
-                };
+                "application/problem+json": components["schemas"]["UnsupportedMediaTypeProblem"];
             };
         };
         /** @description `idempotency-key-reused`: Idempotency-Key used for another request. Use a new key for new content. */
@@ -347,12 +433,7 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["Problem"] & {
-                    /** @enum {unknown} */
-                    code?: "idempotency-key-reused";
-                    /** @constant */
-                    status?: 422;
-                };
+                "application/problem+json": components["schemas"]["IdempotencyKeyReusedProblem"];
             };
         };
         /** @description `too-many-requests`: Too many requests. Nothing was done. Wait a moment and send it again. */
@@ -362,12 +443,7 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["Problem"] & {
-                    /** @enum {unknown} */
-                    code?: "too-many-requests";
-                    /** @constant */
-                    status?: 429;
-                };
+                "application/problem+json": components["schemas"]["TooManyRequestsProblem"];
             };
         };
         /** @description `internal-error`: Something went wrong here. Tell the operator the time. Send it again; a save only under the same Idempotency-Key, since it may have been done. */
@@ -376,12 +452,7 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["Problem"] & {
-                    /** @enum {unknown} */
-                    code?: "internal-error";
-                    /** @constant */
-                    status?: 500;
-                };
+                "application/problem+json": components["schemas"]["InternalErrorProblem"];
             };
         };
         /**
@@ -395,12 +466,7 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["Problem"] & {
-                    /** @enum {unknown} */
-                    code?: "contended" | "unavailable";
-                    /** @constant */
-                    status?: 503;
-                };
+                "application/problem+json": components["schemas"]["ContendedOrUnavailableProblem"];
             };
         };
         /**
@@ -415,12 +481,7 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["Problem"] & {
-                    /** @enum {unknown} */
-                    code?: "bad-request" | "invalid-json" | "invalid-parameter";
-                    /** @constant */
-                    status?: 400;
-                };
+                "application/problem+json": components["schemas"]["BadRequestOrInvalidJsonOrInvalidParameterProblem"];
             };
         };
         /** @description `unavailable`: No sure answer from the database. Send it again; a save only under the same Idempotency-Key, since it may have been done. */
@@ -430,12 +491,7 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["Problem"] & {
-                    /** @enum {unknown} */
-                    code?: "unavailable";
-                    /** @constant */
-                    status?: 503;
-                };
+                "application/problem+json": components["schemas"]["UnavailableProblem"];
             };
         };
         /**
@@ -448,12 +504,7 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["Problem"] & {
-                    /** @enum {unknown} */
-                    code?: "bad-request" | "invalid-parameter";
-                    /** @constant */
-                    status?: 400;
-                };
+                "application/problem+json": components["schemas"]["BadRequestOrInvalidParameterProblem"];
             };
         };
         /** @description `not-synced-yet`: Not synced yet. Call POST /api/images/sync, then read again. */
@@ -462,12 +513,7 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["Problem"] & {
-                    /** @enum {unknown} */
-                    code?: "not-synced-yet";
-                    /** @constant */
-                    status?: 409;
-                };
+                "application/problem+json": components["schemas"]["NotSyncedYetProblem"];
             };
         };
         /** @description `resync-required`: The cursor is beyond the library's end. Forget what was read and start over: the first page, or changes after 0. */
@@ -476,12 +522,7 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["Problem"] & {
-                    /** @enum {unknown} */
-                    code?: "resync-required";
-                    /** @constant */
-                    status?: 410;
-                };
+                "application/problem+json": components["schemas"]["ResyncRequiredProblem"];
             };
         };
         /** @description `not-found`: No such image. List the images with GET /api/images. */
@@ -490,12 +531,7 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["Problem"] & {
-                    /** @enum {unknown} */
-                    code?: "not-found";
-                    /** @constant */
-                    status?: 404;
-                };
+                "application/problem+json": components["schemas"]["NotFoundProblem"];
             };
         };
         /** @description `bad-request`: Not a proper HTTP request. Mend the request line or headers. */
@@ -504,12 +540,7 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["Problem"] & {
-                    /** @enum {unknown} */
-                    code?: "bad-request";
-                    /** @constant */
-                    status?: 400;
-                };
+                "application/problem+json": components["schemas"]["BadRequestProblem"];
             };
         };
         /** @description `no-such-route`: No such route. See /api/openapi.json for the routes. */
@@ -518,12 +549,7 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["Problem"] & {
-                    /** @enum {unknown} */
-                    code?: "no-such-route";
-                    /** @constant */
-                    status?: 404;
-                };
+                "application/problem+json": components["schemas"]["NoSuchRouteProblem"];
             };
         };
         /** @description `method-not-allowed`: Method not allowed. Use a method that the Allow header names. */
@@ -533,12 +559,7 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["Problem"] & {
-                    /** @enum {unknown} */
-                    code?: "method-not-allowed";
-                    /** @constant */
-                    status?: 405;
-                };
+                "application/problem+json": components["schemas"]["MethodNotAllowedProblem"];
             };
         };
         /** @description `forbidden`: Refused before it came here. A rule of this stage's operator refuses it; ask there. */
@@ -547,12 +568,7 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/problem+json": components["schemas"]["Problem"] & {
-                    /** @enum {unknown} */
-                    code?: "forbidden";
-                    /** @constant */
-                    status?: 403;
-                };
+                "application/problem+json": components["schemas"]["ForbiddenProblem"];
             };
         };
     };
