@@ -1,12 +1,13 @@
-"""`python -m deploy package | deploy | destroy STAGE`: what the Makefile calls."""
+"""`python -m deploy python | package | deploy | destroy STAGE`: what the Makefile calls."""
 
 import argparse
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from deploy import aws
+from deploy.interpreter import interpreter
 from deploy.package import TEMPLATE, ZIP, package
 from deploy.parameters import assignments, check, parameters
 from deploy.refusal import Refusal
@@ -18,13 +19,7 @@ OUT = Path("out")
 def main(argv: list[str], environ: Mapping[str, str]) -> int:
     command = _parser().parse_args(argv)
     try:
-        stage = read_stage(command.stage)
-        if command.name == "package":
-            _package(stage)
-        elif command.name == "deploy":
-            _deploy(stage, environ)
-        else:
-            _destroy(stage, environ)
+        COMMANDS[command.name](read_stage(command.stage), environ)
     except Refusal as refusal:
         print(refusal, file=sys.stderr)
         return 1
@@ -33,12 +28,16 @@ def main(argv: list[str], environ: Mapping[str, str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m deploy", description="One stack per stage.")
-    parser.add_argument("name", choices=("package", "deploy", "destroy"))
+    parser.add_argument("name", choices=COMMANDS)
     parser.add_argument("stage", help="a stage of .chalice/config.json")
     return parser
 
 
-def _package(stage: Stage) -> Path:
+def _python(stage: Stage, _environ: Mapping[str, str]) -> None:
+    print(interpreter(stage.python))
+
+
+def _package(stage: Stage, _environ: Mapping[str, str]) -> Path:
     out = OUT / stage.name
     print(f"Packaging {stage.stack} …")
     size = package(stage, out)
@@ -52,7 +51,8 @@ def _deploy(stage: Stage, environ: Mapping[str, str]) -> None:
     check(parameters(stage), given)
     aws.check_account()
     aws.check_bucket(bucket)
-    out = _package(stage)
+    interpreter(stage.python)
+    out = _package(stage, environ)
     for name, value in aws.deploy(stage, out, bucket, given).items():
         print(f"{name}: {value}")
 
@@ -67,6 +67,14 @@ def _destroy(stage: Stage, environ: Mapping[str, str]) -> None:
     aws.destroy(stage)
     if stage.production:
         print("Its tables are still there, with all data; they are no part of any stack now.")
+
+
+COMMANDS: Mapping[str, Callable[[Stage, Mapping[str, str]], object]] = {
+    "python": _python,
+    "package": _package,
+    "deploy": _deploy,
+    "destroy": _destroy,
+}
 
 
 if __name__ == "__main__":

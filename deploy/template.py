@@ -57,6 +57,7 @@ def additions(stage: Stage, app: Chalice) -> Json:
 def _function(stage: Stage, name: str) -> Json:
     properties: Json = {
         "FunctionName": {"Fn::Sub": f"${{AWS::StackName}}-{name}"},
+        "Runtime": f"python{stage.python}",  # Chalice would say the one that runs Chalice
         "Role": arn(f"{logical_id(name)}Role"),
         "LoggingConfig": {
             "LogFormat": "JSON",

@@ -206,6 +206,7 @@ def test_every_stage_of_this_project_can_be_read() -> None:
     [
         ("production", '"yes"', "true or false"),
         ("bucket", "1", "string"),
+        ("python", "3.13", "string"),
         ("parameters", "[]", "object of strings"),
     ],
 )
@@ -216,6 +217,18 @@ def test_a_stage_with_a_key_of_another_type_is_refused(
     config = f'{{"stages": {{"x": {{"{key}": {value}}}}}}}'
     (tmp_path / ".chalice/config.json").write_text(config)
     with pytest.raises(Refusal, match=f"{key} of the stage x must be a JSON {kind}"):
+        read_stage("x", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "known"),
+    [("python", "3.11", "3.12, 3.13, 3.14"), ("lambda_architecture", "arm", "x86_64, arm64")],
+)
+def test_a_stage_runs_on_what_lambda_has(tmp_path: Path, key: str, value: str, known: str) -> None:
+    (tmp_path / ".chalice").mkdir()
+    config = f'{{"stages": {{"x": {{"{key}": "{value}"}}}}}}'
+    (tmp_path / ".chalice/config.json").write_text(config)
+    with pytest.raises(Refusal, match=f"{key} of the stage x must be one of {known}, not {value}"):
         read_stage("x", tmp_path)
 
 

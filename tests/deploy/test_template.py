@@ -238,6 +238,7 @@ def test_there_is_a_function_for_each_thing_that_the_app_declares(template: Temp
 def test_each_function_has_its_name_its_log_and_its_tables(template: Template, name: str) -> None:
     function = template["Resources"][logical_id(name)]["Properties"]
     assert function["FunctionName"] == {"Fn::Sub": f"${{AWS::StackName}}-{name}"}
+    assert function["Runtime"] == "python3.13"  # whatever runs these tests
     log_group = f"{logical_id(name)}LogGroup"
     assert function["LoggingConfig"] == {
         "LogFormat": "JSON",
