@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from deploy import aws
+from deploy.bucket import check_bucket, ensure_bucket, own_bucket
 from deploy.interpreter import interpreter
 from deploy.package import TEMPLATE, ZIP, package
 from deploy.parameters import assignments, check, parameters
@@ -47,14 +48,43 @@ def _package(stage: Stage, _environ: Mapping[str, str]) -> Path:
 
 def _deploy(stage: Stage, environ: Mapping[str, str]) -> None:
     given = {**stage.parameters, **assignments(environ.get("PARAMETERS", ""))}
-    bucket = environ.get("BUCKET") or stage.bucket
+    named = environ.get("BUCKET") or stage.bucket
+    # 1. Look at everything that can be wrong.
     check(parameters(stage), given)
-    aws.check_account()
-    aws.check_bucket(bucket)
-    interpreter(stage.python)
+    account = aws.check_account()
+    s3 = aws.client("s3")
+    if named:
+        check_bucket(s3, named, account.number)
+    # 2. Package, and upload.
     out = _package(stage, environ)
-    for name, value in aws.deploy(stage, out, bucket, given).items():
+    bucket = named or own_bucket(account.number, account.region)
+    if not named:
+        ensure_bucket(s3, bucket, account.number, account.region)
+    template = aws.upload(stage, out, bucket)
+    # 3. Make the stack; its own issuer learns where the gallery is.
+    outputs = aws.deploy(stage, template, bucket, given)
+    if "UserPoolId" in outputs and "GalleryUrl" not in outputs:
+        print("Telling the issuer where the gallery is …")
+        gallery = {"GalleryUrl": outputs["EndpointURL"]}
+        outputs = aws.deploy(stage, template, bucket, {**given, **gallery})
+    _tell(outputs, account.region)
+
+
+def _tell(outputs: Mapping[str, str], region: str) -> None:
+    for name, value in outputs.items():
         print(f"{name}: {value}")
+    if "UserPoolId" in outputs:
+        print(FIRST_USER.format(region=region, **outputs))
+
+
+FIRST_USER = r"""
+To make a user, whom Cognito sends a password for the first sign-in (put the address in twice):
+
+    aws cognito-idp admin-create-user --region {region} --user-pool-id {UserPoolId} \
+      --username you@app.example \
+      --user-attributes Name=email,Value=you@app.example Name=email_verified,Value=true
+
+Then sign in at {GalleryUrl}"""
 
 
 def _destroy(stage: Stage, environ: Mapping[str, str]) -> None:

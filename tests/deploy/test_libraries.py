@@ -48,18 +48,34 @@ def test_a_library_that_is_not_the_locks_is_not_packaged(tmp_path: Path, instead
     (pin,) = re.findall(r"^six==\S+", libraries.LOCK.read_text(), re.MULTILINE)
     lock = tmp_path / "requirements.txt"
     lock.write_text(f"{pin} {instead}\n")
-    with pytest.raises(Refusal, match="[Hh]ash"):
+    with pytest.raises(Refusal, match=r"[Hh]ash"):
         libraries.install(DEV, tmp_path / "task", lock)
 
 
-def test_a_python_that_is_not_here_is_named_with_the_command_that_brings_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_python_that_is_not_here_is_named_with_the_command_that_brings_it(tmp_path: Path) -> None:
     """Bytecode of another would be ignored by Lambda, and libraries of another not load."""
     running = f"{sys.version_info.major}.{sys.version_info.minor}"
     other = next(version for version in PYTHONS if version != running)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setenv("UV_PYTHON_INSTALL_DIR", str(tmp_path))
-    with pytest.raises(Refusal, match=rf"runs Python {other}.*uv python install {other}") as said:
-        interpreter(other)
-    assert "Traceback" not in str(said.value)
+    nothing = dict.fromkeys(("PATH", "PYENV_ROOT", "UV_PYTHON_INSTALL_DIR"), str(tmp_path))
+    with pytest.raises(Refusal, match=rf"runs Python {other}.*uv python install {other}"):
+        interpreter(other, nothing)
+
+
+def test_a_python_of_pyenvs_is_found_though_another_is_chosen(tmp_path: Path) -> None:
+    """What pyenv has on the PATH runs the chosen one, and fails for others."""
+    running = f"{sys.version_info.major}.{sys.version_info.minor}"
+    home = Path(sys.base_prefix) / "bin"
+    shims, kept = tmp_path / "shims", tmp_path / f"versions/{running}.0/bin"
+    for folder in (shims, kept.parent):
+        folder.mkdir(parents=True)
+    kept.symlink_to(home)
+    shim = shims / f"python{running}"
+    shim.write_text("#!/bin/sh\nexit 127\n")
+    shim.chmod(0o755)
+    environ = {
+        "PATH": str(shims),
+        "PYENV_ROOT": str(tmp_path),
+        "UV_PYTHON_INSTALL_DIR": str(tmp_path / "none"),
+        "UV_NO_CACHE": "1",
+    }
+    assert interpreter(running, environ).samefile(Path(sys.executable).resolve())

@@ -16,6 +16,7 @@ from chalicelib.botocore_client import client
 from chalicelib.operations import OPERATIONS
 from deploy.alarms import alarms_of
 from deploy.functions import GRANTS, logical_id
+from deploy.own_issuer import setting
 from local.server import COMPRESSED_FROM
 from tests.deploy.conftest import DEV, PARAMETERS, PROD, Template
 from tests.support import Store
@@ -69,7 +70,7 @@ def test_everything_that_a_stage_may_set_is_a_parameter_with_a_rule(template: Te
     assert set(parameters) == {
         *("OidcIssuer", "OidcAudience", "OidcJwksUrl", "OidcClientId"),
         *("OidcAuthorizationEndpoint", "OidcTokenEndpoint", "OidcEndSessionEndpoint"),
-        *("CorsOrigins", "AlarmEmail"),
+        *("GalleryUrl", "CorsOrigins", "AlarmEmail"),
         *(f"{table}Name" for table in TABLES),
     }
     for parameter in parameters.values():
@@ -84,16 +85,16 @@ def test_tables_are_called_what_the_stage_says(template: Template) -> None:
 
 
 SETTINGS = {
-    "OIDC_ISSUER": "OidcIssuer",
-    "OIDC_AUDIENCE": "OidcAudience",
-    "OIDC_JWKS_URL": "OidcJwksUrl",
-    "CORS_ORIGINS": "CorsOrigins",
-    "OIDC_CLIENT_ID": "OidcClientId",
-    "OIDC_AUTHORIZATION_ENDPOINT": "OidcAuthorizationEndpoint",
-    "OIDC_TOKEN_ENDPOINT": "OidcTokenEndpoint",
-    "OIDC_END_SESSION_ENDPOINT": "OidcEndSessionEndpoint",
+    "OIDC_ISSUER": setting("OidcIssuer"),
+    "OIDC_AUDIENCE": setting("OidcAudience"),
+    "OIDC_JWKS_URL": setting("OidcJwksUrl"),
+    "CORS_ORIGINS": {"Ref": "CorsOrigins"},
+    "OIDC_CLIENT_ID": setting("OidcClientId"),
+    "OIDC_AUTHORIZATION_ENDPOINT": setting("OidcAuthorizationEndpoint"),
+    "OIDC_TOKEN_ENDPOINT": setting("OidcTokenEndpoint"),
+    "OIDC_END_SESSION_ENDPOINT": setting("OidcEndSessionEndpoint"),
 }
-"""Environment variable to the parameter that it is given."""
+"""Environment variable to what it is given: a parameter, or what the stage's own issuer has."""
 
 
 @pytest.mark.parametrize(
@@ -106,7 +107,73 @@ def test_functions_are_told_what_the_stage_sets(
     """The reading function all of it: it serves the gallery, which signs people in."""
     variables = template["Resources"][function]["Properties"]["Environment"]["Variables"]
     told = {name: variables[name] for name in SETTINGS if name in variables}
-    assert told == {name: {"Ref": SETTINGS[name]} for name in list(SETTINGS)[:given]}
+    assert told == {name: SETTINGS[name] for name in list(SETTINGS)[:given]}
+
+
+# An issuer of the stage's own
+
+
+COGNITO = ("UserPool", "UserPoolClient", "UserPoolDomain")
+
+
+@pytest.mark.parametrize("issuer", ["", "https://issuer.example"])
+def test_a_stage_has_its_own_issuer_only_if_none_is_named(template: Template, issuer: str) -> None:
+    """And what is told of a pool is the pool's own, unless it is given."""
+    given = {"OidcIssuer": issuer, "OidcJwksUrl": "https://keys.example"}
+    for name in COGNITO:
+        assert template["Resources"][name]["Condition"] == "OwnIssuer"
+    held = {
+        name: holds(condition, template["Conditions"], given)
+        for name, condition in template["Conditions"].items()
+        if name.startswith("Own")
+    }
+    assert held == {
+        "OwnIssuer": not issuer,
+        **dict.fromkeys(held.keys() - {"OwnIssuer"}, not issuer),
+        "OwnJwksUrl": False,
+    }
+
+
+def holds(condition: Any, others: Mapping[str, Any], given: Mapping[str, str]) -> bool:
+    """What CloudFormation makes of it."""
+    ((function, arguments),) = condition.items()
+    match function:
+        case "Condition":
+            return holds(others[arguments], others, given)
+        case "Fn::And":
+            return all(holds(each, others, given) for each in arguments)
+        case "Fn::Not":
+            return not holds(arguments[0], others, given)
+    assert function == "Fn::Equals"
+    parameter, value = arguments
+    return bool(given.get(parameter["Ref"], "") == value)
+
+
+def test_its_client_is_public_and_leads_back_to_the_gallery_alone(template: Template) -> None:
+    """With codes alone, so that PKCE guards them; nobody but the operator makes users."""
+    client = template["Resources"]["UserPoolClient"]["Properties"]
+    assert client["GenerateSecret"] is False
+    assert client["AllowedOAuthFlows"] == ["code"]
+    gallery = {"Fn::If": ["HasGalleryUrl", {"Ref": "GalleryUrl"}, "https://gallery.invalid/"]}
+    assert client["CallbackURLs"] == [{"Fn::Join": ["", [gallery, "signed-in"]]}]
+    assert client["LogoutURLs"] == [gallery]
+    pool = template["Resources"]["UserPool"]["Properties"]
+    assert pool["AdminCreateUserConfig"] == {"AllowAdminCreateUserOnly": True}
+
+
+def test_a_production_stage_keeps_its_users(template_of: Callable[[Any], Template]) -> None:
+    """Their libraries are found by the name that the pool gave them."""
+    kept, other = (template_of(stage)["Resources"]["UserPool"] for stage in (PROD, DEV))
+    assert kept["DeletionPolicy"] == kept["UpdateReplacePolicy"] == "Retain"
+    assert kept["Properties"]["DeletionProtection"] == "ACTIVE"
+    assert other["DeletionPolicy"] == "Delete"
+    assert other["Properties"]["DeletionProtection"] == "INACTIVE"
+
+
+def test_the_console_too_refuses_an_issuer_without_what_it_takes(template: Template) -> None:
+    (rule,) = template["Rules"].values()
+    said = [each["AssertDescription"] for each in rule["Assertions"]]
+    assert said == [f"{name} is needed with OidcIssuer" for name in ("OidcAudience", "OidcJwksUrl")]
 
 
 # Tables
