@@ -22,7 +22,7 @@ NPM := PATH="$(CURDIR)/.venv/bin:$$PATH" npm --prefix gallery --no-audit --no-fu
 GALLERY := chalicelib/gallery/index.html
 OPENAPI := $(PY) -c "import json, chalicelib.api.openapi as o; print(json.dumps(o.document()))"
 
-.PHONY: help run gallery token demo import invoke package deploy destroy test test-deployed simulate chaos soak screenshots bench schema check clean
+.PHONY: help run gallery token demo import invoke package deploy destroy test test-deployed simulate chaos soak screenshots bench schema lock check clean
 
 help:
 	@echo 'make run                          serve on http://127.0.0.1:PORT, with all data in DATA'
@@ -42,6 +42,7 @@ help:
 	@echo 'make bench                        what things cost, beside what they are compared with'
 	@echo 'make screenshots                  take the pictures in docs/screenshots anew'
 	@echo 'make schema                       the gallery'\''s types of the API, after a change of it'
+	@echo 'make lock                         pin all packages anew, with hashes, after a change of requirements*.in'
 	@echo 'make clean                        remove what set-up and tools made; never data'
 	@echo
 	@echo 'PORT=8000 DATA=.local choose the port and the data folder of run, token and import.'
@@ -122,9 +123,20 @@ check: .venv/installed gallery/node_modules/installed
 	@$(NPM) run --silent check
 	@$(OPENAPI) | $(NPM) run --silent schema -- --check
 
+# Every version and every hash of requirements*.txt, after a change of an .in file.
+LOCK = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --custom-compile-command 'make lock'
+
+lock: .venv/installed
+	@$(LOCK) requirements.in --output-file requirements.txt
+	@$(LOCK) requirements-dev.in --output-file requirements-dev.txt
+	@$(LOCK) requirements-emulator.in --output-file requirements-emulator.txt
+
+INSTALL := -m pip install -qq --disable-pip-version-check --require-hashes --requirement
+
 # Installed once, and again when the requirements change.
 # All of it goes to stderr: `make -s token` prints a token and nothing else, also the first time.
-.venv/installed: requirements.txt requirements-dev.txt
+.venv/installed: requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo 'Python 3.11 or later is needed, and "$(PYTHON)" is not one. If you have one, name it:' >&2; \
 	  echo '    make $(MAKECMDGOALS) PYTHON=python3.12' >&2; exit 1; }
@@ -133,14 +145,15 @@ check: .venv/installed gallery/node_modules/installed
 	  $(PYTHON) -c 'import sys; print("    sudo apt install python%d.%d-venv" % sys.version_info[:2])' >&2; exit 1; }
 	@echo 'Setting up .venv with the pinned packages (once; about a minute) …' >&2
 	@$(PYTHON) -m venv .venv >&2
-	@$(PY) -m pip install -qq --disable-pip-version-check -r requirements-dev.txt >&2
+	@$(PY) $(INSTALL) requirements-dev.txt >&2
 	@touch $@
 
-# The emulator needs other versions of what .venv has, but the same Python: functions are built for it.
-.venv-emulator/installed: .venv/installed requirements-emulator.txt
-	@echo 'Setting up .venv-emulator with the emulator of AWS (once; about a minute) …' >&2
-	@$(PY) -m venv --clear .venv-emulator >&2
-	@.venv-emulator/bin/python -m pip install -qq --disable-pip-version-check -r requirements-emulator.txt >&2
+# The emulator needs other versions of what .venv has, and the Python of the stage `dev`: it runs the functions.
+.venv-emulator/installed: .venv/installed requirements-emulator.txt .chalice/config.json
+	@python="$$($(PY) -m deploy python dev)" && { \
+	  echo 'Setting up .venv-emulator with the emulator of AWS (once; about a minute) …' >&2; \
+	  "$$python" -m venv --clear .venv-emulator >&2; }
+	@.venv-emulator/bin/python $(INSTALL) requirements-emulator.txt >&2
 	@touch $@
 
 clean:

@@ -7,12 +7,14 @@ believe on AWS: botocore its own list, ours those of Amazon.
 
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -198,7 +200,8 @@ def straightforward(folder: Path) -> Path:
 
 
 def product(folder: Path) -> Path:
-    package(read_stage("dev"), folder / "out")
+    running = ".".join(platform.python_version_tuple()[:2])  # both contenders' Python
+    package(replace(read_stage("dev"), python=running), folder / "out")
     return unpacked(folder / "out" / ZIP, folder / "task")
 
 

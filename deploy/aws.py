@@ -7,6 +7,7 @@ going to fail.
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +16,31 @@ from botocore import exceptions
 
 from deploy.package import TEMPLATE
 from deploy.refusal import Refusal
-from deploy.stages import CONFIG, Stage
+from deploy.stages import Stage
 
 UPLOADED = "uploaded.json"
 """The template again, with the place in S3 where the package was uploaded to."""
 
 
-def check_account() -> None:
+Outputs = Mapping[str, str]
+"""What the stack tells of itself, by the names in the template."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Where is deployed to."""
+
+    number: str
+    region: str
+
+
+def check_account() -> Account:
     """Refusal unless there are a region, and credentials that AWS accepts."""
-    if not botocore.session.get_session().get_config_variable("region"):
+    region = botocore.session.get_session().get_config_variable("region")
+    if not region:
         raise Refusal("No region is set. Set one: export AWS_DEFAULT_REGION=eu-central-1")
     try:
-        _client("sts").get_caller_identity()
+        return Account(client("sts").get_caller_identity()["Account"], region)
     except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError):
         raise Refusal(
             "There are no AWS credentials. Run `aws configure`, or set AWS_PROFILE, or "
@@ -36,37 +50,32 @@ def check_account() -> None:
         raise Refusal(f"AWS does not accept the credentials: {error}") from error
 
 
-def check_bucket(bucket: str) -> None:
-    """Refusal unless one is named, and can be used."""
-    if not bucket:
-        raise Refusal(
-            f'No bucket is named for the package. Give the stage a "bucket" in {CONFIG}, or say '
-            f"BUCKET=…; to make one: aws s3 mb s3://NAME"
-        )
-    try:
-        _client("s3").head_bucket(Bucket=bucket)
-    except (exceptions.ClientError, exceptions.BotoCoreError) as error:
-        raise Refusal(f"The bucket {bucket!r} cannot be used: {error}") from error
+def upload(stage: Stage, out: Path, bucket: str) -> Path:
+    """The template for `deploy`: it names the place in S3 where the package is now."""
+    uploaded = out / UPLOADED
+    _aws(
+        "package",
+        {
+            **_place(stage, bucket),
+            "--template-file": out / TEMPLATE,
+            "--output-template-file": uploaded,
+        },
+        "--use-json",
+        quiet=True,
+    )
+    return uploaded
 
 
-def deploy(stage: Stage, out: Path, bucket: str, given: Mapping[str, str]) -> Mapping[str, str]:
+def deploy(stage: Stage, template: Path, bucket: str, given: Mapping[str, str]) -> Outputs:
     """Makes the stack as the template says, or leaves it if it is so; answers its outputs.
 
     A parameter that is not `given` keeps the value that the stack has; a new stack takes the
     template's default.
     """
-    uploaded = out / UPLOADED
-    s3 = {"--s3-bucket": bucket, "--s3-prefix": stage.stack}
-    _aws(
-        "package",
-        {**s3, "--template-file": out / TEMPLATE, "--output-template-file": uploaded},
-        "--use-json",
-        quiet=True,
-    )
     overrides = [f"{name}={value}" for name, value in given.items()]
     _aws(
         "deploy",
-        {**s3, "--template-file": uploaded, "--stack-name": stage.stack},
+        {**_place(stage, bucket), "--template-file": template, "--stack-name": stage.stack},
         "--no-fail-on-empty-changeset",
         *["--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
         *(["--parameter-overrides", *overrides] if overrides else []),
@@ -74,8 +83,12 @@ def deploy(stage: Stage, out: Path, bucket: str, given: Mapping[str, str]) -> Ma
     return outputs(stage)
 
 
-def outputs(stage: Stage) -> Mapping[str, str]:
-    (stack,) = _client("cloudformation").describe_stacks(StackName=stage.stack)["Stacks"]
+def _place(stage: Stage, bucket: str) -> Mapping[str, object]:
+    return {"--s3-bucket": bucket, "--s3-prefix": stage.stack}
+
+
+def outputs(stage: Stage) -> Outputs:
+    (stack,) = client("cloudformation").describe_stacks(StackName=stage.stack)["Stacks"]
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
 
@@ -85,7 +98,8 @@ def destroy(stage: Stage) -> None:
     _aws("wait stack-delete-complete", {"--stack-name": stage.stack})
 
 
-def _client(service: str) -> Any:
+def client(service: str) -> Any:
+    """botocore's, for the account and region of this process."""
     return botocore.session.get_session().create_client(service)
 
 

@@ -1,4 +1,4 @@
-"""From Chalice's zip to the one that is deployed: without what no function needs, and compiled.
+"""The zip that is deployed: the app and its libraries, without what no function needs, compiled.
 
 The same code, requirements and Python give the same bytes, wherever and whenever this runs.
 docs/decisions/0009-the-package.md has the reasons and the measurements.
@@ -6,8 +6,6 @@ docs/decisions/0009-the-package.md has the reasons and the measurements.
 
 import json
 import subprocess
-import sys
-import tempfile
 import zipfile
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -54,19 +52,19 @@ class Size:
     files: int
 
 
-def shrink(source: Path, target: Path) -> Size:
-    """Writes the zip to deploy to `target`; `source` is Chalice's, for this very Python."""
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        _unpack(source, folder)
-        _trim_endpoints(folder / ENDPOINTS)
-        _compile(folder)
-        return _pack(folder, target)
+def bundle(folder: Path, python: Path, target: Path) -> Size:
+    """Writes the zip of all that is in the folder to `target`, for that Python. What is not needed
+    is removed from the folder."""
+    _trim(folder)
+    _trim_endpoints(folder / ENDPOINTS)
+    _compile(folder, python)
+    return _pack(folder, target)
 
 
-def _unpack(source: Path, folder: Path) -> None:
-    with zipfile.ZipFile(source) as archive:
-        archive.extractall(folder, [name for name in archive.namelist() if _is_needed(name)])
+def _trim(folder: Path) -> None:
+    for name, path in _files(folder).items():
+        if not _is_needed(name):
+            path.unlink()
 
 
 def _is_needed(name: str) -> bool:
@@ -91,28 +89,32 @@ def _trim_endpoints(path: Path) -> None:
     path.write_text(json.dumps(endpoints, separators=(",", ":")))
 
 
-def _compile(folder: Path) -> None:
+def _compile(folder: Path, python: Path) -> None:
     """Bytecode that is used as it is: no time or hash of a source is compared.
 
     In a fresh process, and in the order of names: how strings are written depends on what the
     process has met before (github.com/python/cpython/issues/129724).
     """
-    isolated = [sys.executable, "-I", "-S", "-m", "compileall", "-q"]
+    isolated = [str(python), "-I", "-S", "-m", "compileall", "-q"]
     mode = ["--invalidation-mode", "unchecked-hash"]
     paths = ["-s", str(folder), "-p", LAMBDA_ROOT, str(folder)]
     subprocess.run([*isolated, *mode, *paths], check=True)
 
 
 def _pack(folder: Path, target: Path) -> Size:
-    files = {
-        path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()
-    }
+    files = _files(folder)
     with zipfile.ZipFile(target, "w") as archive:
         for name in sorted(files):
             archive.writestr(
                 _entry(name), files[name].read_bytes(), zipfile.ZIP_DEFLATED, compresslevel=9
             )
     return Size(target.stat().st_size, len(files))
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    """Each by its name in the zip."""
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path for path in found}
 
 
 def _entry(name: str) -> zipfile.ZipInfo:

@@ -20,6 +20,9 @@ SIGN_IN_ENDPOINTS = {
     "OidcEndSessionEndpoint": "end_session_endpoint",
 }
 
+OF_A_NAMED_ISSUER = ("OidcAudience", "OidcJwksUrl")
+"""What tokens cannot be judged without. A stage's own issuer has it."""
+
 HTTPS = r"https://[A-Za-z0-9._-]+(:[0-9]+)?(/[^\s|]*)?"
 _ORIGIN = r"https?://[A-Za-z0-9._-]+(:[0-9]+)?"
 _TABLE = r"[A-Za-z0-9_.-]{3,255}"
@@ -29,19 +32,24 @@ def parameters(stage: Stage) -> dict[str, Parameter]:
     """All parameters; what the stage gives for one is its default."""
     rules = {
         "OidcIssuer": _parameter(
-            "The issuer (iss) of your users' tokens, exactly as it stands in them.",
-            HTTPS,
-            "an https URL, such as https://issuer.example/realm",
+            "The issuer (iss) of your users' tokens, exactly as it stands in them; if empty, the "
+            "stack makes one of its own, a Cognito user pool.",
+            rf"({HTTPS})?",
+            "an https URL, such as https://issuer.example/realm, or empty",
+            default="",
         ),
         "OidcAudience": _parameter(
-            "The audience (aud) that tokens must be meant for; docs/issuers.md has each issuer's.",
-            r"\S+",
+            "The audience (aud) that tokens of your issuer must be meant for; docs/issuers.md has "
+            "each issuer's.",
+            r"\S*",
             "a word without spaces",
+            default="",
         ),
         "OidcJwksUrl": _parameter(
-            "Where the issuer publishes its keys (jwks_uri of its discovery document).",
-            HTTPS,
+            "Where your issuer publishes its keys (jwks_uri of its discovery document).",
+            rf"({HTTPS})?",
             "an https URL, such as https://issuer.example/.well-known/jwks.json",
+            default="",
         ),
         "OidcClientId": _parameter(
             "The issuer's public client with which the gallery signs in; no sign-in if empty.",
@@ -58,6 +66,13 @@ def parameters(stage: Stage) -> dict[str, Parameter]:
             )
             for name, of in SIGN_IN_ENDPOINTS.items()
         },
+        "GalleryUrl": _parameter(
+            "Where browsers find the gallery, to which the stack's own issuer leads back; "
+            "`make deploy` gives the API's root, if nothing is given.",
+            rf"({HTTPS}/|http://([a-z0-9-]+\.)*localhost(:[0-9]+)?/\S*)?",
+            "an https URL that ends with /, or empty",
+            default="",
+        ),
         "CorsOrigins": _parameter(
             "Origins whose pages may call the API, separated by commas; none if empty.",
             rf"({_ORIGIN}(,{_ORIGIN})*)?",
@@ -102,20 +117,42 @@ def parameters(stage: Stage) -> dict[str, Parameter]:
     return rules
 
 
+def template_rules() -> dict[str, Any]:
+    """CloudFormation's `Rules`, for what no parameter's pattern can say."""
+    named = {"Fn::Not": [{"Fn::Equals": [{"Ref": "OidcIssuer"}, ""]}]}
+    return {
+        "NamedIssuer": {
+            "RuleCondition": named,
+            "Assertions": [
+                {
+                    "Assert": {"Fn::Not": [{"Fn::Equals": [{"Ref": name}, ""]}]},
+                    "AssertDescription": f"{name} is needed with OidcIssuer",
+                }
+                for name in OF_A_NAMED_ISSUER
+            ],
+        }
+    }
+
+
 def check(rules: Mapping[str, Parameter], given: Mapping[str, str]) -> None:
-    """Refusal unless every parameter has a value, and each value is as its rule says."""
+    """Refusal unless each value is as its rule says, and a named issuer has all that it takes."""
     unknown = given.keys() - rules.keys()
     if unknown:
         raise _unknown(unknown, rules, "PARAMETERS")
-    for name, rule in rules.items():
-        value = given.get(name, rule.get("Default"))
-        if value is None:
+    values = {name: given.get(name, rule.get("Default")) for name, rule in rules.items()}
+    for name, value in values.items():
+        _check(name, value, rules[name])
+    for name in OF_A_NAMED_ISSUER:
+        if values["OidcIssuer"] and not values[name]:
             raise Refusal(
-                f"The parameter {name} is missing: {rule['Description']} Give it under "
+                f"The parameter {name} is missing: {rules[name]['Description']} Give it under "
                 f'"parameters" of the stage in {CONFIG}, or as PARAMETERS="{name}=…".'
             )
-        if not isinstance(value, str) or not re.fullmatch(rule["AllowedPattern"], value):
-            raise Refusal(f"The parameter {name} is {value!r}; {rule['ConstraintDescription']}.")
+
+
+def _check(name: str, value: object, rule: Parameter) -> None:
+    if not isinstance(value, str) or not re.fullmatch(rule["AllowedPattern"], value):
+        raise Refusal(f"The parameter {name} is {value!r}; {rule['ConstraintDescription']}.")
 
 
 def assignments(text: str) -> dict[str, str]:

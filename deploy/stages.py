@@ -3,6 +3,7 @@
 "prod": {
     "api_gateway_stage": "api",        Chalice's: the first part of the API's paths
     "lambda_architecture": "arm64",    Chalice's: or x86_64, its default
+    "python": "3.13",                  what the functions run: 3.12, 3.13 (the default) or 3.14
     "production": true,                tables that outlive the stack and refuse deletion
     "hard_isolation": true,            reads go through a role that is bound to one user
     "bucket": "my-artifacts",          where the package is uploaded to
@@ -25,11 +26,19 @@ T = TypeVar("T")
 LOCAL = "local"
 """The stage of `chalice local`, which is deployed nowhere."""
 
+PYTHON = "3.13"
+PYTHONS = ("3.12", PYTHON, "3.14")
+"""Lambda's, on Amazon Linux 2023. What is before is on a system too old for today's libraries."""
+
+ARCHITECTURES = ("x86_64", "arm64")
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:
     name: str
     api_stage: str = "api"
+    python: str = PYTHON
+    architecture: str = ARCHITECTURES[0]
     production: bool = False
     hard_isolation: bool = False
     bucket: str = ""
@@ -54,6 +63,8 @@ def read_stage(name: str, root: Path = ROOT) -> Stage:
     return Stage(
         name=name,
         api_stage=_of(str, given, name, "api_gateway_stage", "api"),
+        python=_one_of(PYTHONS, given, name, "python", PYTHON),
+        architecture=_one_of(ARCHITECTURES, given, name, "lambda_architecture", ARCHITECTURES[0]),
         production=_of(bool, given, name, "production", False),
         hard_isolation=_of(bool, given, name, "hard_isolation", False),
         bucket=_of(str, given, name, "bucket", ""),
@@ -65,6 +76,17 @@ def _of(kind: type[T], given: Mapping[str, Any], stage: str, key: str, default: 
     value = given.get(key, default)
     if not isinstance(value, kind):
         raise Refusal(f"{CONFIG}: {key} of the stage {stage} must be a JSON {_JSON[kind]}.")
+    return value
+
+
+def _one_of(
+    known: tuple[str, ...], given: Mapping[str, Any], stage: str, key: str, default: str
+) -> str:
+    value = _of(str, given, stage, key, default)
+    if value not in known:
+        raise Refusal(
+            f"{CONFIG}: {key} of the stage {stage} must be one of {', '.join(known)}, not {value}."
+        )
     return value
 
 

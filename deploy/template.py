@@ -5,9 +5,9 @@ from typing import Any
 
 from chalice.app import Chalice
 
-from deploy import alarms, api, dashboard
+from deploy import alarms, api, dashboard, own_issuer
 from deploy.functions import API_HANDLER, GRANTS, READ_API, SWEEP, logical_id
-from deploy.parameters import parameters
+from deploy.parameters import parameters, template_rules
 from deploy.roles import READER_ROLE, arn, roles
 from deploy.stages import Stage
 from deploy.tables import tables
@@ -31,12 +31,17 @@ def additions(stage: Stage, app: Chalice) -> Json:
     return {
         "Description": f"Image Storage, stage {stage.name}",
         "Parameters": parameters(stage),
-        "Conditions": {"HasAlarmEmail": {"Fn::Not": [{"Fn::Equals": [_ref("AlarmEmail"), ""]}]}},
+        "Rules": template_rules(),
+        "Conditions": {
+            "HasAlarmEmail": {"Fn::Not": [{"Fn::Equals": [_ref("AlarmEmail"), ""]}]},
+            **own_issuer.conditions(),
+        },
         # Without it SAM makes a second API stage, called "Stage".
         "Globals": {"Api": {"OpenApiVersion": "2.0"}},
         "Resources": {
             **tables(stage),
             **roles(stage),
+            **own_issuer.resources(stage),
             **_dead_letter_queue(),
             **_log_groups(),
             **{logical_id(name): _function(stage, name) for name in GRANTS},
@@ -57,6 +62,7 @@ def additions(stage: Stage, app: Chalice) -> Json:
 def _function(stage: Stage, name: str) -> Json:
     properties: Json = {
         "FunctionName": {"Fn::Sub": f"${{AWS::StackName}}-{name}"},
+        "Runtime": f"python{stage.python}",  # Chalice would say the one that runs Chalice
         "Role": arn(f"{logical_id(name)}Role"),
         "LoggingConfig": {
             "LogFormat": "JSON",
@@ -78,19 +84,19 @@ def _environment(stage: Stage, name: str) -> Json:
         "PRIMARY_TABLE": _ref("PrimaryTable"),
         "PARTITION_TABLE": _ref("PartitionTable"),
         "IDEMPOTENCY_TABLE": _ref("IdempotencyTable"),
-        "OIDC_ISSUER": _ref("OidcIssuer"),
-        "OIDC_AUDIENCE": _ref("OidcAudience"),
-        "OIDC_JWKS_URL": _ref("OidcJwksUrl"),
+        "OIDC_ISSUER": own_issuer.setting("OidcIssuer"),
+        "OIDC_AUDIENCE": own_issuer.setting("OidcAudience"),
+        "OIDC_JWKS_URL": own_issuer.setting("OidcJwksUrl"),
         "METRICS_NAMESPACE": _ref("AWS::StackName"),
     }
     if name in (API_HANDLER, READ_API):
         variables["CORS_ORIGINS"] = _ref("CorsOrigins")
     if name == READ_API:
         variables |= {
-            "OIDC_CLIENT_ID": _ref("OidcClientId"),
-            "OIDC_AUTHORIZATION_ENDPOINT": _ref("OidcAuthorizationEndpoint"),
-            "OIDC_TOKEN_ENDPOINT": _ref("OidcTokenEndpoint"),
-            "OIDC_END_SESSION_ENDPOINT": _ref("OidcEndSessionEndpoint"),
+            "OIDC_CLIENT_ID": own_issuer.setting("OidcClientId"),
+            "OIDC_AUTHORIZATION_ENDPOINT": own_issuer.setting("OidcAuthorizationEndpoint"),
+            "OIDC_TOKEN_ENDPOINT": own_issuer.setting("OidcTokenEndpoint"),
+            "OIDC_END_SESSION_ENDPOINT": own_issuer.setting("OidcEndSessionEndpoint"),
         }
     if name == READ_API and stage.hard_isolation:
         variables["READER_ROLE_ARN"] = arn(READER_ROLE)
@@ -148,6 +154,7 @@ def _outputs() -> Json:
     return {
         **{f"{table}Name": {"Value": _ref(table)} for table in tables},
         "DeadLetterQueueUrl": {"Value": _ref("DeadLetterQueue")},
+        **own_issuer.outputs(),
     }
 
 

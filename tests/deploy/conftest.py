@@ -2,18 +2,15 @@
 
 import functools
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from chalice.package import TemplateDeepMerger
 
 import app
-from deploy.stages import ROOT, Stage
+from deploy.package import Assembled, assemble
+from deploy.stages import Stage, read_stage
 from deploy.template import additions
 
 Template = dict[str, Any]
@@ -28,30 +25,22 @@ PROD = Stage("prod", production=True, hard_isolation=True, parameters=PARAMETERS
 
 
 @pytest.fixture(scope="session")
-def chalices(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """A stage's folder with what `chalice package` alone makes: sam.json and deployment.zip."""
+def assembled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Assembled]:
+    """A stage's template as `chalice package` alone makes it, and all of what is packaged."""
 
     @functools.cache
-    def packaged(stage: str) -> Path:
-        out = tmp_path_factory.mktemp(stage)
-        subprocess.run(
-            [Path(sys.executable).with_name("chalice"), "package", "--stage", stage, out],
-            cwd=ROOT,
-            env={**os.environ, "AWS_DEFAULT_REGION": "us-east-1"},
-            check=True,
-            capture_output=True,
-        )
-        return out
+    def made(stage: str) -> Assembled:
+        return assemble(read_stage(stage), tmp_path_factory.mktemp(stage), {})
 
-    return packaged
+    return made
 
 
 @pytest.fixture(scope="session")
-def template_of(chalices: Callable[[str], Path]) -> Callable[[Stage], Template]:
+def template_of(assembled: Callable[[str], Assembled]) -> Callable[[Stage], Template]:
     """A stage's template, merged by Chalice's own rule; the stage may have settings of its own."""
 
     def merged(stage: Stage) -> Template:
-        made: Template = json.loads((chalices(stage.name) / "sam.json").read_text())
+        made: Template = json.loads(assembled(stage.name).template.read_text())
         template: Template = TemplateDeepMerger().merge(additions(stage, app.app), made)
         return template
 

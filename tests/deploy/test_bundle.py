@@ -3,7 +3,6 @@
 import compileall
 import importlib.util
 import json
-import marshal
 import platform
 import re
 import shutil
@@ -25,8 +24,11 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from deploy.bundle import ENDPOINTS, SERVICES
-from deploy.package import CACHE, TEMPLATE, ZIP
-from deploy.stages import CONFIG, ROOT, Stage, read_stage
+from deploy.interpreter import interpreter
+from deploy.libraries import LOCK
+from deploy.package import TEMPLATE, ZIP, Assembled
+from deploy.refusal import Refusal
+from deploy.stages import CONFIG, PYTHON, ROOT, Stage, read_stage
 from tests.deploy.conftest import Template
 from tests.web import HOST, Handler, listening
 
@@ -48,30 +50,27 @@ needs_lambdas_system = pytest.mark.skipif(
 )
 
 
+try:
+    interpreter(PYTHON)
+except Refusal:
+    pytest.skip(f"Python {PYTHON}, which stages run, is not here", allow_module_level=True)
+
 STAGES = {"x86_64": "dev", "arm64": "prod"}
 """The architectures of this project's stages."""
 
 
 @dataclass(frozen=True)
 class Package:
-    """Chalice's zip; ours, and the template beside it; what the command said of them."""
+    """The zip, and the template beside it; what the command said of them."""
 
-    chalices: Path
-    ours: Path
+    zip: Path
     template: Path
     said: str
 
     @cached_property
     def files(self) -> Mapping[str, bytes]:
-        with zipfile.ZipFile(self.ours) as archive:
+        with zipfile.ZipFile(self.zip) as archive:
             return {name: archive.read(name) for name in archive.namelist()}
-
-    @cached_property
-    def distributions(self) -> list[str]:
-        """The folders that say what Chalice took in: ``six-1.17.0.dist-info``."""
-        with zipfile.ZipFile(self.chalices) as archive:
-            tops = {name.split("/")[0] for name in archive.namelist()}
-        return sorted(top for top in tops if top.endswith(".dist-info"))
 
 
 @pytest.fixture(scope="session")
@@ -91,9 +90,8 @@ def packaged(stage: str, project: Path) -> Package:
         capture_output=True,
         text=True,
     )
-    (made,) = (project / CACHE).glob("*.zip")
     out = project / "out" / stage
-    return Package(made, out / ZIP, out / TEMPLATE, done.stdout)
+    return Package(out / ZIP, out / TEMPLATE, done.stdout)
 
 
 def copy_to(project: Path) -> None:
@@ -101,7 +99,7 @@ def copy_to(project: Path) -> None:
     for name in ("chalicelib", "deploy"):
         shutil.copytree(ROOT / name, project / name)
     (project / CONFIG).parent.mkdir()
-    for file in (Path("app.py"), Path("requirements.txt"), CONFIG):
+    for file in (Path("app.py"), Path(LOCK.name), CONFIG):
         shutil.copy(ROOT / file, project / file)
     compileall.compile_dir(project / "chalicelib", quiet=2)
     (project / "chalicelib" / "__pycache__" / "log.cpython-310.pyc").touch()
@@ -115,7 +113,7 @@ def copy_to(project: Path) -> None:
 def test_it_is_small(packages: Mapping[str, Package], architecture: str) -> None:
     """A third of Chalice's. Beyond the bounds, somebody has to decide whether it should grow."""
     package = packages[architecture]
-    size, files = package.ours.stat().st_size, len(package.files)
+    size, files = package.zip.stat().st_size, len(package.files)
     assert f"deployment.zip: {size:,} bytes, {files} files" in package.said
     assert size < MAX_BYTES
     assert files < MAX_FILES
@@ -132,24 +130,30 @@ def test_it_has_the_product_and_its_libraries_and_nothing_else(
     assert not {"tests", ".DS_Store"} & {part for path in paths for part in path.parts}
 
 
+def distributions(task: Path) -> list[str]:
+    """The libraries that were taken in, by the folders that tell of them: ``six-1.17.0``."""
+    return sorted(folder.name.removesuffix(".dist-info") for folder in task.glob("*.dist-info"))
+
+
 @each_architecture
 def test_all_that_it_is_made_of_is_pinned(
-    packages: Mapping[str, Package], architecture: str
+    assembled: Callable[[str], Assembled], architecture: str
 ) -> None:
-    """And all that is pinned is there: Chalice only warns of what it could not get."""
-    lines = (ROOT / "requirements.txt").read_text().splitlines()
-    pins = [Requirement(line.split("#")[0]) for line in lines if line.split("#")[0]]
-    taken = [folder.removesuffix(".dist-info") for folder in packages[architecture].distributions]
+    """And all that is pinned is there."""
+    lines = LOCK.read_text().splitlines()
+    pins = [Requirement(line.strip(" \\")) for line in lines if line[:1].isalpha()]
+    taken = [d.split("-") for d in distributions(assembled(STAGES[architecture]).task)]
     assert {f"{canonicalize_name(pin.name)}{pin.specifier}" for pin in pins} == {
-        f"{canonicalize_name(name)}=={version}" for name, version in (t.split("-") for t in taken)
+        f"{canonicalize_name(name)}=={version}" for name, version in taken
     }
 
 
-def test_each_library_brings_its_licence(packages: Mapping[str, Package]) -> None:
+def test_each_library_brings_its_licence(
+    packages: Mapping[str, Package], assembled: Callable[[str], Assembled]
+) -> None:
     """All but pycparser, which is not in it."""
-    package = packages["x86_64"]
-    licensed = {name.split("-")[0] for name in package.files if "LICENSE" in name}
-    taken = {folder.split("-")[0] for folder in package.distributions}
+    licensed = {name.split("-")[0] for name in packages["x86_64"].files if "LICENSE" in name}
+    taken = {each.split("-")[0] for each in distributions(assembled(STAGES["x86_64"]).task)}
     assert taken - licensed == {"pycparser"}
 
 
@@ -194,14 +198,28 @@ def test_each_source_has_bytecode_that_is_used_unchecked(
 ) -> None:
     """PEP 552: flags 1 are a hash of the source, which nobody compares."""
     files = packages[architecture].files
+    magic = bytes.fromhex(output(["-c", MAGIC]))
     sources = [name for name in files if name.endswith(".py")]
     assert len(sources) == sum(name.endswith(".pyc") for name in files)
     for name in sources:
-        bytecode = files[importlib.util.cache_from_source(name)]
-        assert bytecode[:4] == importlib.util.MAGIC_NUMBER
+        path = PurePosixPath(name)
+        tag = f"cpython-{PYTHON.replace('.', '')}"
+        bytecode = files[str(path.parent / "__pycache__" / f"{path.stem}.{tag}.pyc")]
+        assert bytecode[:4] == magic
         assert int.from_bytes(bytecode[4:8], "little") == 1
         assert bytecode[8:16] == importlib.util.source_hash(files[name])
-        assert marshal.loads(bytecode[16:]).co_filename == f"/var/task/{name}"
+        assert f"/var/task/{name}".encode() in bytecode
+
+
+MAGIC = "import importlib.util as util; print(util.MAGIC_NUMBER.hex())"
+
+
+def output(arguments: list[str]) -> str:
+    """What the stage's Python prints."""
+    done = subprocess.run(
+        [interpreter(PYTHON), *arguments], capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
 
 
 # The template beside it
@@ -222,28 +240,29 @@ def test_the_template_is_the_one_that_is_judged_in_these_tests(
 # That it is always the same
 
 
-SHRINK = """
+BUNDLE = """
 import string, sys
 from pathlib import Path
-from deploy.bundle import shrink
+from deploy.bundle import bundle
 interned = [sys.intern(character) for character in string.printable]
-shrink(*map(Path, sys.argv[1:]))
+bundle(*map(Path, sys.argv[1:]))
 """
 
 
 @each_architecture
 def test_the_same_code_makes_the_same_bytes_anywhere(
     packages: Mapping[str, Package],
-    chalices: Callable[[str], Path],
+    assembled: Callable[[str], Assembled],
     tmp_path: Path,
     architecture: str,
 ) -> None:
     """Here from the project's own folder, by a process in which more is interned, as other
     modules may do: bytecode that were made in it would be another."""
-    own = tmp_path / "own.zip"
-    paths = [chalices(STAGES[architecture]) / "deployment.zip", own]
-    subprocess.run([sys.executable, "-c", SHRINK, *paths], cwd=ROOT, check=True)
-    assert own.read_bytes() == packages[architecture].ours.read_bytes()
+    own, task = tmp_path / "own.zip", tmp_path / "task"
+    shutil.copytree(assembled(STAGES[architecture]).task, task)
+    paths = [task, interpreter(PYTHON), own]
+    subprocess.run([sys.executable, "-c", BUNDLE, *paths], cwd=ROOT, check=True)
+    assert own.read_bytes() == packages[architecture].zip.read_bytes()
 
 
 @each_architecture
@@ -251,7 +270,7 @@ def test_its_files_are_in_order_and_for_all_to_read(
     packages: Mapping[str, Package], architecture: str
 ) -> None:
     """Whoever packages: Lambda runs the code as another user than the one who unpacks it."""
-    with zipfile.ZipFile(packages[architecture].ours) as archive:
+    with zipfile.ZipFile(packages[architecture].zip) as archive:
         assert archive.namelist() == sorted(archive.namelist())
         assert {entry.external_attr >> 16 for entry in archive.infolist()} == {0o100644}
 
@@ -286,7 +305,7 @@ def unpacked(
 ) -> Iterator[Path]:
     """As Lambda has it: in a folder that nobody can write to."""
     folder = tmp_path_factory.mktemp("task")
-    with zipfile.ZipFile(packages[HERE].ours) as archive:
+    with zipfile.ZipFile(packages[HERE].zip) as archive:
         archive.extractall(folder)
     set_modes(folder, 0o555)
     yield folder
@@ -301,7 +320,7 @@ def set_modes(folder: Path, mode: int) -> None:
 def alone(unpacked: Path, code: str, *arguments: str, **environ: str) -> Any:
     """What the code prints, as JSON."""
     done = subprocess.run(
-        [sys.executable, "-I", "-S", "-B", "-c", WATCHED + code, str(unpacked), *arguments],
+        [interpreter(PYTHON), "-I", "-S", "-B", "-c", WATCHED + code, str(unpacked), *arguments],
         env=LAMBDAS_ENVIRONMENT | environ,
         capture_output=True,
         text=True,

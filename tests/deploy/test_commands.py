@@ -105,12 +105,6 @@ def test_credentials_that_aws_does_not_take(
     assert aws.asked == ["Action=GetCallerIdentity"]
 
 
-def test_a_bucket_that_is_not_named(environ: dict[str, str], aws: Aws) -> None:
-    del environ["BUCKET"]
-    assert "aws s3 mb" in refused("deploy", "dev", environ)
-    assert aws.asked == ["Action=GetCallerIdentity"]
-
-
 def test_a_bucket_that_is_not_there(environ: dict[str, str], aws: Aws) -> None:
     assert "'artifacts' cannot be used" in refused("deploy", "dev", environ)
     assert aws.asked == ["Action=GetCallerIdentity", "HEAD /artifacts"]
@@ -136,10 +130,11 @@ def test_a_stage_that_is_not_there(environ: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("OidcIssuer", ""),
         ("OidcIssuer", "issuer.example"),
         ("OidcIssuer", "https://issuer.example/a|b"),
-        ("OidcAudience", ""),
+        ("OidcAudience", "two words"),
+        ("GalleryUrl", "https://app.example"),
+        ("GalleryUrl", "http://app.example/"),
         ("OidcJwksUrl", "http://127.0.0.1/jwks.json"),
         ("CorsOrigins", "*"),
         ("CorsOrigins", "https://app.example/"),
@@ -159,6 +154,9 @@ def test_a_wrong_value_is_named_with_its_rule(name: str, value: str) -> None:
     [
         ("OidcIssuer", "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_Abc"),
         ("OidcAudience", "3f2k9"),
+        ("OidcIssuer", ""),
+        ("GalleryUrl", "https://app.example/library/"),
+        ("GalleryUrl", "http://id.execute-api.localhost:4566/api/"),
         ("CorsOrigins", ""),
         ("CorsOrigins", "https://a.example,http://localhost:5173"),
         ("AlarmEmail", "ops@app.example"),
@@ -169,12 +167,16 @@ def test_a_right_value_is_taken(name: str, value: str) -> None:
     check(parameters(DEV), {name: value})
 
 
-@pytest.mark.parametrize("missing", PARAMETERS)
-def test_a_missing_value_is_named_with_where_to_give_it(missing: str) -> None:
+@pytest.mark.parametrize("missing", ["OidcAudience", "OidcJwksUrl"])
+def test_what_a_named_issuer_lacks_is_named_with_where_to_give_it(missing: str) -> None:
     given = {name: value for name, value in PARAMETERS.items() if name != missing}
     with pytest.raises(Refusal, match=rf"{missing} is missing.*PARAMETERS=\"{missing}=…\""):
         check(parameters(Stage("dev", parameters=given)), {})
     check(parameters(Stage("dev", parameters=given)), {missing: PARAMETERS[missing]})
+
+
+def test_a_stage_with_no_issuer_named_lacks_nothing() -> None:
+    check(parameters(Stage("dev")), {})
 
 
 def test_a_parameter_that_is_not_there_is_refused() -> None:
@@ -206,6 +208,7 @@ def test_every_stage_of_this_project_can_be_read() -> None:
     [
         ("production", '"yes"', "true or false"),
         ("bucket", "1", "string"),
+        ("python", "3.13", "string"),
         ("parameters", "[]", "object of strings"),
     ],
 )
@@ -216,6 +219,18 @@ def test_a_stage_with_a_key_of_another_type_is_refused(
     config = f'{{"stages": {{"x": {{"{key}": {value}}}}}}}'
     (tmp_path / ".chalice/config.json").write_text(config)
     with pytest.raises(Refusal, match=f"{key} of the stage x must be a JSON {kind}"):
+        read_stage("x", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "known"),
+    [("python", "3.11", "3.12, 3.13, 3.14"), ("lambda_architecture", "arm", "x86_64, arm64")],
+)
+def test_a_stage_runs_on_what_lambda_has(tmp_path: Path, key: str, value: str, known: str) -> None:
+    (tmp_path / ".chalice").mkdir()
+    config = f'{{"stages": {{"x": {{"{key}": "{value}"}}}}}}'
+    (tmp_path / ".chalice/config.json").write_text(config)
+    with pytest.raises(Refusal, match=f"{key} of the stage x must be one of {known}, not {value}"):
         read_stage("x", tmp_path)
 
 

@@ -17,6 +17,7 @@ from chalicelib.operations import OPERATIONS
 from chalicelib.operations.sweep import DEFAULT_READ_UNITS, MAX_READ_UNITS, MIN_READ_UNITS
 from deploy.alarms import alarms_of
 from deploy.functions import GRANTS, logical_id
+from deploy.own_issuer import setting
 from deploy.parameters import check, parameters
 from deploy.refusal import Refusal
 from deploy.stages import Stage
@@ -73,7 +74,7 @@ def test_everything_that_a_stage_may_set_is_a_parameter_with_a_rule(template: Te
     assert set(parameters) == {
         *("OidcIssuer", "OidcAudience", "OidcJwksUrl", "OidcClientId"),
         *("OidcAuthorizationEndpoint", "OidcTokenEndpoint", "OidcEndSessionEndpoint"),
-        *("CorsOrigins", "AlarmEmail"),
+        *("GalleryUrl", "CorsOrigins", "AlarmEmail"),
         *("StreamParallelism", "SweepSchedule", "SweepReadUnits"),
         *(f"{table}Name" for table in TABLES),
     }
@@ -89,16 +90,16 @@ def test_tables_are_called_what_the_stage_says(template: Template) -> None:
 
 
 SETTINGS = {
-    "OIDC_ISSUER": "OidcIssuer",
-    "OIDC_AUDIENCE": "OidcAudience",
-    "OIDC_JWKS_URL": "OidcJwksUrl",
-    "CORS_ORIGINS": "CorsOrigins",
-    "OIDC_CLIENT_ID": "OidcClientId",
-    "OIDC_AUTHORIZATION_ENDPOINT": "OidcAuthorizationEndpoint",
-    "OIDC_TOKEN_ENDPOINT": "OidcTokenEndpoint",
-    "OIDC_END_SESSION_ENDPOINT": "OidcEndSessionEndpoint",
+    "OIDC_ISSUER": setting("OidcIssuer"),
+    "OIDC_AUDIENCE": setting("OidcAudience"),
+    "OIDC_JWKS_URL": setting("OidcJwksUrl"),
+    "CORS_ORIGINS": {"Ref": "CorsOrigins"},
+    "OIDC_CLIENT_ID": setting("OidcClientId"),
+    "OIDC_AUTHORIZATION_ENDPOINT": setting("OidcAuthorizationEndpoint"),
+    "OIDC_TOKEN_ENDPOINT": setting("OidcTokenEndpoint"),
+    "OIDC_END_SESSION_ENDPOINT": setting("OidcEndSessionEndpoint"),
 }
-"""Environment variable to the parameter that it is given."""
+"""Environment variable to what it is given: a parameter, or what the stage's own issuer has."""
 
 
 @pytest.mark.parametrize(
@@ -111,7 +112,73 @@ def test_functions_are_told_what_the_stage_sets(
     """The reading function all of it: it serves the gallery, which signs people in."""
     variables = template["Resources"][function]["Properties"]["Environment"]["Variables"]
     told = {name: variables[name] for name in SETTINGS if name in variables}
-    assert told == {name: {"Ref": SETTINGS[name]} for name in list(SETTINGS)[:given]}
+    assert told == {name: SETTINGS[name] for name in list(SETTINGS)[:given]}
+
+
+# An issuer of the stage's own
+
+
+COGNITO = ("UserPool", "UserPoolClient", "UserPoolDomain")
+
+
+@pytest.mark.parametrize("issuer", ["", "https://issuer.example"])
+def test_a_stage_has_its_own_issuer_only_if_none_is_named(template: Template, issuer: str) -> None:
+    """And what is told of a pool is the pool's own, unless it is given."""
+    given = {"OidcIssuer": issuer, "OidcJwksUrl": "https://keys.example"}
+    for name in COGNITO:
+        assert template["Resources"][name]["Condition"] == "OwnIssuer"
+    held = {
+        name: holds(condition, template["Conditions"], given)
+        for name, condition in template["Conditions"].items()
+        if name.startswith("Own")
+    }
+    assert held == {
+        "OwnIssuer": not issuer,
+        **dict.fromkeys(held.keys() - {"OwnIssuer"}, not issuer),
+        "OwnJwksUrl": False,
+    }
+
+
+def holds(condition: Any, others: Mapping[str, Any], given: Mapping[str, str]) -> bool:
+    """What CloudFormation makes of it."""
+    ((function, arguments),) = condition.items()
+    match function:
+        case "Condition":
+            return holds(others[arguments], others, given)
+        case "Fn::And":
+            return all(holds(each, others, given) for each in arguments)
+        case "Fn::Not":
+            return not holds(arguments[0], others, given)
+    assert function == "Fn::Equals"
+    parameter, value = arguments
+    return bool(given.get(parameter["Ref"], "") == value)
+
+
+def test_its_client_is_public_and_leads_back_to_the_gallery_alone(template: Template) -> None:
+    """With codes alone, so that PKCE guards them; nobody but the operator makes users."""
+    client = template["Resources"]["UserPoolClient"]["Properties"]
+    assert client["GenerateSecret"] is False
+    assert client["AllowedOAuthFlows"] == ["code"]
+    gallery = {"Fn::If": ["HasGalleryUrl", {"Ref": "GalleryUrl"}, "https://gallery.invalid/"]}
+    assert client["CallbackURLs"] == [{"Fn::Join": ["", [gallery, "signed-in"]]}]
+    assert client["LogoutURLs"] == [gallery]
+    pool = template["Resources"]["UserPool"]["Properties"]
+    assert pool["AdminCreateUserConfig"] == {"AllowAdminCreateUserOnly": True}
+
+
+def test_a_production_stage_keeps_its_users(template_of: Callable[[Any], Template]) -> None:
+    """Their libraries are found by the name that the pool gave them."""
+    kept, other = (template_of(stage)["Resources"]["UserPool"] for stage in (PROD, DEV))
+    assert kept["DeletionPolicy"] == kept["UpdateReplacePolicy"] == "Retain"
+    assert kept["Properties"]["DeletionProtection"] == "ACTIVE"
+    assert other["DeletionPolicy"] == "Delete"
+    assert other["Properties"]["DeletionProtection"] == "INACTIVE"
+
+
+def test_the_console_too_refuses_an_issuer_without_what_it_takes(template: Template) -> None:
+    (rule,) = template["Rules"].values()
+    said = [each["AssertDescription"] for each in rule["Assertions"]]
+    assert said == [f"{name} is needed with OidcIssuer" for name in ("OidcAudience", "OidcJwksUrl")]
 
 
 # Tables
@@ -279,6 +346,7 @@ def test_there_is_a_function_for_each_thing_that_the_app_declares(template: Temp
 def test_each_function_has_its_name_its_log_and_its_tables(template: Template, name: str) -> None:
     function = template["Resources"][logical_id(name)]["Properties"]
     assert function["FunctionName"] == {"Fn::Sub": f"${{AWS::StackName}}-{name}"}
+    assert function["Runtime"] == "python3.13"  # whatever runs these tests
     log_group = f"{logical_id(name)}LogGroup"
     assert function["LoggingConfig"] == {
         "LogFormat": "JSON",

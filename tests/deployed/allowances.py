@@ -36,6 +36,21 @@ def let_the_stream_be_read(stack: Stack) -> None:
     put_policy(stack, role, "in_the_emulator", widened)
 
 
+def addresses(stack: Stack, front: str) -> dict[str, str]:
+    """Parameters for a stack with an issuer of its own, whose addresses at AWS lead nowhere here.
+
+    `front` is the emulator by https.
+    """
+    keys = f"{stack.outputs()['UserPoolId']}/.well-known/jwks.json"
+    return {
+        "GalleryUrl": stack.gallery,
+        "OidcJwksUrl": f"{front}/{keys}",
+        "OidcAuthorizationEndpoint": f"{front}/oauth2/authorize",
+        "OidcTokenEndpoint": f"{front}/oauth2/token",
+        "OidcEndSessionEndpoint": f"{front}/logout",
+    }
+
+
 def judge_by_the_tag_alone(stack: Stack) -> None:
     """Lets the bound role read for whomever its session names.
 

@@ -21,6 +21,7 @@ LOG_LINES = 100
 STAGES: Mapping[str, Mapping[str, Any]] = {
     "dev": {"api_gateway_stage": API_STAGE},
     "bound": {"api_gateway_stage": API_STAGE, "hard_isolation": True},
+    "fresh": {"api_gateway_stage": API_STAGE},
     "kept": {"api_gateway_stage": API_STAGE, "production": True},
     "restored": {"api_gateway_stage": API_STAGE, "production": True},
 }
