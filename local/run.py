@@ -20,7 +20,7 @@ from local.drawn import DRAWN
 from local.engine import Engine, cache_dir, ensure_installed
 from local.issuer import AUDIENCE, ISSUER, Issuer
 from local.own import JWKS_PATH, Own
-from local.pump import Pump
+from local.pump import Pump, Trouble
 from local.server import HOST, make_server
 from local.sign_in import AUTHORIZE_PATH, TOKEN_PATH
 from local.terminal import log_to_terminal, show_metrics
@@ -91,11 +91,12 @@ def _serve(workspace: Workspace, port: int, stop: threading.Event) -> int:
         write_atomically(workspace.folder / "env", _exports(os.environ))
         names = table_names(os.environ)
         create_tables(names)
-        pump = Pump.of(names.primary, _stream_function, workspace.folder, stop)
+        sweep_now = threading.Event()
+        pump = Pump.of(names.primary, _stream_function, workspace.folder, stop, sweep_now.set)
         threads = [
             threading.Thread(target=pump.run, name="pump"),
             threading.Thread(target=server.server.serve_forever, name="server"),
-            threading.Thread(target=_sweep_regularly, args=(stop,), name="sweeper"),
+            threading.Thread(target=_sweep_regularly, args=(stop, sweep_now), name="sweeper"),
         ]
         for thread in threads:
             thread.start()
@@ -103,6 +104,7 @@ def _serve(workspace: Workspace, port: int, stop: threading.Event) -> int:
             _greet(workspace, port, issuer.token("alice", time.time()))
         code = _wait(engine, stop)
         stop.set()
+        sweep_now.set()  # wakes the sweeper, which then sees `stop`
         server.shutdown()
         for thread in threads:
             thread.join()
@@ -120,17 +122,21 @@ def _stream_function(event: dict[str, Any]) -> Mapping[str, Any]:
     return answer
 
 
-def _sweep_regularly(stop: threading.Event) -> None:
-    """The schedule: it calls the very function that EventBridge would."""
+def _sweep_regularly(stop: threading.Event, now: threading.Event) -> None:
+    """The schedule: it calls the very function that EventBridge would; `now` makes it due."""
     from app import scheduled_sweep
 
+    trouble = Trouble("sweep")
     while not stop.is_set():
+        now.clear()
         context = LambdaContext("scheduled_sweep", memory_size=256, max_runtime_ms=SWEEP_MS)
         try:
             scheduled_sweep(SCHEDULED_EVENT, context)
+            trouble.end()
         except Exception as error:  # the next one may do better
-            log.warning("sweep: %s", type(error).__name__)
-        stop.wait(SWEEP_SECONDS)
+            trouble.begin(error)
+        if not stop.is_set():
+            now.wait(SWEEP_SECONDS)
 
 
 def _wait(engine: Engine, stop: threading.Event) -> int:
