@@ -31,7 +31,9 @@ def grow_old(folder: Path) -> None:
     """Sets back the times of all stream records (`us`) in DynamoDB Local's SQLite files."""
     for file in folder.glob("*.db"):
         with sqlite3.connect(file, timeout=30) as database:
-            database.execute("UPDATE us SET CreationDateTime = CreationDateTime - ?", [THIRTY_HOURS])
+            database.execute(
+                "UPDATE us SET CreationDateTime = CreationDateTime - ?", [THIRTY_HOURS]
+            )
         database.close()
 
 
