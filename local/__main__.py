@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from local.engine import EngineError
+from local.room import DiskFull
 from local.workspace import DEFAULT_DATA, DEFAULT_PORT, NotRunning, Workspace, WorkspaceBusy
 
 
@@ -30,7 +31,7 @@ def main(argv: list[str], environ: Mapping[str, str]) -> int:
         if command.name == "demo":
             return _demo(data, command.user, environ)
         return _token(data, command.user)
-    except (NotRunning, WorkspaceBusy, EngineError, ValueError) as error:
+    except (NotRunning, WorkspaceBusy, EngineError, DiskFull, ValueError) as error:
         print(error, file=sys.stderr)
     except OSError as error:
         print(f"{error}. The data folder is {data}; DATA=… chooses another.", file=sys.stderr)

@@ -1,5 +1,6 @@
 """What the development server answers by itself, beside the app: the issuer, and drawn pictures."""
 
+from collections.abc import Collection
 from urllib.parse import parse_qs, urlsplit
 
 from chalicelib.api.answer import Answer, json_answer
@@ -21,9 +22,10 @@ _PICTURE = {
 class Own:
     """Threads may share it."""
 
-    def __init__(self, issuer: Issuer) -> None:
+    def __init__(self, issuer: Issuer, origins: Collection[str]) -> None:
+        """`origins` are this server's own."""
         self._jwks = json_answer(issuer.jwks().decode())
-        self._sign_in = SignIn(issuer)
+        self._sign_in = SignIn(issuer, origins)
 
     def route(self, path: str) -> str | None:
         """What may be logged of the path; None if it is not one of these."""
@@ -31,7 +33,7 @@ class Own:
             return DRAWN_PATH
         return path if path in (JWKS_PATH, AUTHORIZE_PATH, TOKEN_PATH) else None
 
-    def answer(self, method: str, target: str, host: str, body: bytes) -> Answer | None:
+    def answer(self, method: str, target: str, body: bytes) -> Answer | None:
         """None where there is nothing. `target` is the path with its query."""
         parts = urlsplit(target)
         if parts.path == TOKEN_PATH:
@@ -41,7 +43,7 @@ class Own:
         if parts.path == JWKS_PATH:
             return self._jwks
         if parts.path == AUTHORIZE_PATH:
-            return self._sign_in.authorize(parts.query, host)
+            return self._sign_in.authorize(parts.query)
         prompt = parse_qs(parts.query).get("prompt", [""])[0]
         picture = drawn(parts.path, prompt)
         return None if picture is None else Answer(200, picture, _PICTURE)

@@ -4,6 +4,9 @@ It does what Lambda's event source mapping does: batches in order per shard, par
 children, inserts only, partial failures by `batchItemFailures`, a bounded number of retries. How
 far each shard was read is kept in a file, so that what is written while nothing runs is synced at
 the next start.
+
+A stream forgets after 24 hours. What was read last is then no place in it any more: reading begins
+anew at the oldest record, and the sweep is asked to run at once for what was forgotten unread.
 """
 
 import json
@@ -15,6 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import botocore.session
+from botocore.exceptions import ClientError
 
 from chalicelib.timing import Clock
 from local.letters import FileDeadLetters
@@ -24,11 +28,13 @@ BATCH = 100
 IDLE_SECONDS = 0.1
 DESCRIBE_SECONDS = 5.0
 TROUBLE_SECONDS = 0.3
+MAX_TROUBLE_PAUSE = 10.0
 MAX_RETRIES = 5
 MAX_RETRY_PAUSE = 5.0
 SHARD_END = "SHARD_END"
 
 Record = Mapping[str, Any]
+Shard = Mapping[str, Any]
 StreamFunction = Callable[[dict[str, Any]], Mapping[str, Any]]
 """A Lambda event in, ``{"batchItemFailures": [...]}`` out."""
 
@@ -54,6 +60,10 @@ class Checkpoints:
 
     def put(self, shard: str, sequence_number: str) -> None:
         self._shards[shard] = sequence_number
+        self._write()
+
+    def forget(self, shard: str) -> None:
+        del self._shards[shard]
         self._write()
 
     def keep_only(self, shards: Iterable[str]) -> None:
@@ -94,6 +104,25 @@ def sequence_number(record: Record) -> str:
     return str(record["dynamodb"]["SequenceNumber"])
 
 
+def is_forgotten(error: ClientError, closed: bool) -> bool:
+    """Whether the stream says that it no longer has the place, or the closed shard, asked for.
+
+    DynamoDB Local finds a forgotten number invalid once all records of a shard are gone.
+    """
+    code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
+    return (
+        code == "TrimmedDataAccessException"
+        or (code == "ValidationException" and "SequenceNumber" in message)
+        or (code == "ResourceNotFoundException" and closed)
+    )
+
+
+def is_closed(shard: Shard, shards: Iterable[Shard]) -> bool:
+    """Whether the shard gets no more records."""
+    has_child = any(other.get("ParentShardId") == shard["ShardId"] for other in shards)
+    return has_child or "EndingSequenceNumber" in shard.get("SequenceNumberRange", {})
+
+
 def lambda_event(records: Iterable[Record], stream_arn: str) -> dict[str, Any]:
     """GetRecords' answer in the shape in which Lambda hands records to a function."""
     return {
@@ -114,8 +143,34 @@ def lambda_event(records: Iterable[Record], stream_arn: str) -> dict[str, Any]:
 
 
 @dataclass
+class Trouble:
+    """Errors that come again and again: each is said once, and waited for longer than the last."""
+
+    what: str
+    _said: str | None = None
+    _pause: float = TROUBLE_SECONDS
+
+    def begin(self, error: Exception) -> float:
+        """Says it, unless it was said already. Answers the seconds to wait."""
+        if self._said != _name(error):
+            self._said = _name(error)
+            log.warning("%s: %s; trying again, less and less often", self.what, self._said)
+        pause, self._pause = self._pause, min(MAX_TROUBLE_PAUSE, self._pause * 2)
+        return pause
+
+    def end(self) -> None:
+        """It works. Says so, if there was trouble."""
+        if self._said is not None:
+            log.warning("%s: works again", self.what)
+        self._said, self._pause = None, TROUBLE_SECONDS
+
+
+@dataclass
 class Pump:
-    """Reads one stream until told to stop. `streams` is a boto client for dynamodbstreams."""
+    """Reads one stream until told to stop. `streams` is a boto client for dynamodbstreams.
+
+    `sweep` asks for a sweep at once: records were forgotten before they were read.
+    """
 
     streams: Any
     stream_arn: str
@@ -123,11 +178,20 @@ class Pump:
     checkpoints: Checkpoints
     dead_letters: FileDeadLetters
     stop: threading.Event
+    sweep: Callable[[], None] = lambda: None
     clock: Clock = field(default_factory=Clock)
     _iterators: dict[str, str] = field(default_factory=dict)
+    _trouble: Trouble = field(default_factory=lambda: Trouble("stream"))
 
     @classmethod
-    def of(cls, table: str, function: StreamFunction, folder: Path, stop: threading.Event) -> Self:
+    def of(
+        cls,
+        table: str,
+        function: StreamFunction,
+        folder: Path,
+        stop: threading.Event,
+        sweep: Callable[[], None] = lambda: None,
+    ) -> Self:
         """A pump for the table's stream, by AWS's environment; its files are in `folder`."""
         tables: Any = botocore.session.get_session().create_client("dynamodb")
         streams = streams_client()
@@ -139,31 +203,31 @@ class Pump:
             checkpoints=Checkpoints(folder / "stream-checkpoint.json", stream_arn),
             dead_letters=FileDeadLetters(folder / "dead-letters.jsonl", streams),
             stop=stop,
+            sweep=sweep,
         )
 
     def run(self) -> None:
-        """Until `stop` is set; trouble with the stream is logged and tried again."""
+        """Until `stop` is set; trouble with the stream is said and tried again."""
         while not self.stop.is_set():
             try:
                 self._read_shards()
             except Exception as error:  # the doorbell must go on, whatever happens
-                # An iterator lives 15 minutes and records 24 hours; either may have ended.
-                log.warning("stream: %s; looking at it again", _name(error))
-                self._iterators.clear()
-                self.stop.wait(TROUBLE_SECONDS)
+                self._iterators.clear()  # one lives 15 minutes, and may have ended
+                self.stop.wait(self._trouble.begin(error))
 
     def _read_shards(self) -> None:
         shards = self._describe()
         self.checkpoints.keep_only(shard["ShardId"] for shard in shards)
         described_until = self.clock.monotonic() + DESCRIBE_SECONDS
         while not self.stop.is_set() and self.clock.monotonic() < described_until:
-            ready = [shard["ShardId"] for shard in shards if self._is_ready(shard, shards)]
-            records = sum(self._read_shard(shard) for shard in ready)
+            ready = [shard for shard in shards if self._is_ready(shard, shards)]
+            records = sum(self._read(shard["ShardId"], is_closed(shard, shards)) for shard in ready)
+            self._trouble.end()
             if not records:
                 self.stop.wait(IDLE_SECONDS)
 
-    def _describe(self) -> list[Mapping[str, Any]]:
-        shards: list[Mapping[str, Any]] = []
+    def _describe(self) -> list[Shard]:
+        shards: list[Shard] = []
         start: dict[str, str] = {}
         while True:
             found = self.streams.describe_stream(StreamArn=self.stream_arn, **start)
@@ -173,41 +237,58 @@ class Pump:
                 return shards
             start = {"ExclusiveStartShardId": last}
 
-    def _is_ready(self, shard: Mapping[str, Any], shards: Sequence[Mapping[str, Any]]) -> bool:
+    def _is_ready(self, shard: Shard, shards: Sequence[Shard]) -> bool:
         """Whether the shard has something left, and its parent nothing (or has been trimmed)."""
         parent = shard.get("ParentShardId")
         parent_is_there = any(other["ShardId"] == parent for other in shards)
         parent_done = not parent_is_there or self.checkpoints.get(str(parent)) == SHARD_END
         return parent_done and self.checkpoints.get(shard["ShardId"]) != SHARD_END
 
-    def _read_shard(self, shard: str) -> int:
-        iterator = self._iterators.get(shard) or self._iterator(shard)
-        found = self.streams.get_records(ShardIterator=iterator, Limit=BATCH)
+    def _read(self, shard: str, closed: bool) -> int:
+        """Reads and delivers one batch. Answers its length."""
+        try:
+            iterator = self._iterators.get(shard) or self._iterator(shard)
+            found = self.streams.get_records(ShardIterator=iterator, Limit=BATCH)
+        except ClientError as error:
+            if not is_forgotten(error, closed):
+                raise
+            self._begin_anew(shard, closed)
+            return 0
         records = found["Records"]
         if records:
             self._deliver(shard, records)
         if self.stop.is_set():  # perhaps in the middle of the delivery
             return len(records)
         following = found.get("NextShardIterator")
-        if following is None:
+        if following is None or (closed and not records):
             self.checkpoints.put(shard, SHARD_END)
         else:
             self._iterators[shard] = following
         return len(records)
+
+    def _begin_anew(self, shard: str, closed: bool) -> None:
+        """The place is forgotten: next comes the shard's oldest record.
+
+        If that is forgotten too, a closed shard is passed over, and an open one is empty for now.
+        """
+        self._iterators.pop(shard, None)
+        had_a_place = self.checkpoints.get(shard) is not None
+        if had_a_place:
+            log.warning(
+                "stream: the place where it was read is forgotten (after 24 hours); sweeping"
+            )
+            self.checkpoints.forget(shard)
+        elif closed:
+            self.checkpoints.put(shard, SHARD_END)
+        if had_a_place or closed:
+            self.sweep()
 
     def _iterator(self, shard: str) -> str:
         after = self.checkpoints.get(shard)
         start = {"ShardIteratorType": "TRIM_HORIZON"}
         if after is not None:
             start = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": after}
-        try:
-            found = self.streams.get_shard_iterator(
-                StreamArn=self.stream_arn, ShardId=shard, **start
-            )
-        except self.streams.exceptions.TrimmedDataAccessException:
-            found = self.streams.get_shard_iterator(
-                StreamArn=self.stream_arn, ShardId=shard, ShardIteratorType="TRIM_HORIZON"
-            )
+        found = self.streams.get_shard_iterator(StreamArn=self.stream_arn, ShardId=shard, **start)
         return str(found["ShardIterator"])
 
     def _deliver(self, shard: str, records: Sequence[Record]) -> None:

@@ -8,20 +8,23 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from chalice.local import LambdaContext
 
 from chalicelib.api import access_log
-from chalicelib.config import table_names
+from chalicelib.config import cors_origins, table_names
 from chalicelib.tables import create_tables
+from local.doors import Doors
 from local.drawn import DRAWN
 from local.engine import Engine, cache_dir, ensure_installed
 from local.issuer import AUDIENCE, ISSUER, Issuer
 from local.own import JWKS_PATH, Own
-from local.pump import Pump
-from local.server import HOST, make_server
+from local.pump import Pump, Trouble
+from local.room import Room
+from local.server import HOST, Around, make_server
 from local.sign_in import AUTHORIZE_PATH, TOKEN_PATH
 from local.terminal import log_to_terminal, show_metrics
 from local.workspace import DEFAULT_DATA, DEFAULT_PORT, Workspace, write_atomically
@@ -76,13 +79,16 @@ def _serve(workspace: Workspace, port: int, stop: threading.Event) -> int:
 
     vars(app)["emit"] = show_metrics
     issuer = Issuer(workspace.folder)
+    doors = Doors.of(port, os.environ.get("HOSTS", ""), cors_origins(os.environ))
+    room = Room(workspace.folder)
     try:
-        server = make_server(app.app, port, Own(issuer))
+        server = make_server(app.app, port, Around(Own(issuer, doors.origins), doors, room))
     except OSError as error:
         other = command("run", workspace.folder, port + 1)
         say(f"Port {port}: {error.strerror}. Choose another: {other}")
         return 1
     installed = ensure_installed(cache_dir(os.environ), say)
+    room.require()
     say("Starting DynamoDB Local …")
     with Engine.start(workspace.folder / "dynamodb", workspace.credentials(), installed) as engine:
         variables = engine.environ(os.environ) | app_variables(port)
@@ -91,11 +97,15 @@ def _serve(workspace: Workspace, port: int, stop: threading.Event) -> int:
         write_atomically(workspace.folder / "env", _exports(os.environ))
         names = table_names(os.environ)
         create_tables(names)
-        pump = Pump.of(names.primary, _stream_function, workspace.folder, stop)
+        sweep_now = threading.Event()
+        schedule = Schedule(room, stop, sweep_now)
+        pump = Pump.of(
+            names.primary, schedule.stream_function, workspace.folder, stop, sweep_now.set
+        )
         threads = [
             threading.Thread(target=pump.run, name="pump"),
             threading.Thread(target=server.server.serve_forever, name="server"),
-            threading.Thread(target=_sweep_regularly, args=(stop,), name="sweeper"),
+            threading.Thread(target=schedule.sweep_regularly, name="sweeper"),
         ]
         for thread in threads:
             thread.start()
@@ -103,6 +113,7 @@ def _serve(workspace: Workspace, port: int, stop: threading.Event) -> int:
             _greet(workspace, port, issuer.token("alice", time.time()))
         code = _wait(engine, stop)
         stop.set()
+        sweep_now.set()  # wakes the sweeper, which then sees `stop`
         server.shutdown()
         for thread in threads:
             thread.join()
@@ -111,26 +122,45 @@ def _serve(workspace: Workspace, port: int, stop: threading.Event) -> int:
     return code
 
 
-def _stream_function(event: dict[str, Any]) -> Mapping[str, Any]:
-    """The very function that Lambda would call."""
-    from app import on_images
+@dataclass(frozen=True)
+class Schedule:
+    """What AWS would call: the stream's function, and the sweep by the clock, or when it is asked.
 
-    context = LambdaContext("on_images", memory_size=256, max_runtime_ms=STREAM_FUNCTION_MS)
-    answer: Mapping[str, Any] = on_images(event, context)
-    return answer
+    Both write, and so wait while there is no room on the disk.
+    """
 
+    room: Room
+    stop: threading.Event
+    sweep_now: threading.Event
 
-def _sweep_regularly(stop: threading.Event) -> None:
-    """The schedule: it calls the very function that EventBridge would."""
-    from app import scheduled_sweep
+    def stream_function(self, event: dict[str, Any]) -> Mapping[str, Any]:
+        """The very function that Lambda would call."""
+        from app import on_images
 
-    while not stop.is_set():
+        self.room.wait_for_sync(self.stop)
+        context = LambdaContext("on_images", memory_size=256, max_runtime_ms=STREAM_FUNCTION_MS)
+        answer: Mapping[str, Any] = on_images(event, context)
+        return answer
+
+    def sweep_regularly(self) -> None:
+        """Calls the very function that EventBridge would."""
+        trouble = Trouble("sweep")
+        while not self.stop.is_set():
+            self.sweep_now.clear()
+            self.room.wait_for_sync(self.stop)
+            try:
+                self._sweep()
+                trouble.end()
+            except Exception as error:  # the next one may do better
+                trouble.begin(error)
+            if not self.stop.is_set():
+                self.sweep_now.wait(SWEEP_SECONDS)
+
+    def _sweep(self) -> None:
+        from app import scheduled_sweep
+
         context = LambdaContext("scheduled_sweep", memory_size=256, max_runtime_ms=SWEEP_MS)
-        try:
-            scheduled_sweep(SCHEDULED_EVENT, context)
-        except Exception as error:  # the next one may do better
-            log.warning("sweep: %s", type(error).__name__)
-        stop.wait(SWEEP_SECONDS)
+        scheduled_sweep(SCHEDULED_EVENT, context)
 
 
 def _wait(engine: Engine, stop: threading.Event) -> int:

@@ -5,11 +5,17 @@ development issuer's keys are served beside the app; the log holds routes and ne
 """
 
 import gzip
+import io
 import logging
+import math
+import re
 import socket
 import sys
+import threading
 import time
+from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from email.message import Message
 from http import HTTPStatus
 from typing import Any
@@ -33,13 +39,27 @@ from chalicelib.api.answer import Answer
 from chalicelib.api.gateway import gateway_response
 from chalicelib.api.problems import problem
 from local.body import BodyRefused, joined, read_body, takes_gzip, without_blanks
+from local.doors import SAFE, Asked, Doors, split
 from local.own import Own
+from local.problems import local_problem
+from local.room import Room
 
 HOST = "127.0.0.1"
 MAX_LINGERED = 64 * 1024 * 1024
-LINGER_SECONDS = 2.0
-"""Bytes that are read, and seconds that are waited for the next of them, before a refused request's
-connection is closed."""
+LINGER_SECONDS = 5.0
+"""Bytes that are read, and seconds for them all, before a refused request's connection ends."""
+
+HEAD_SECONDS = 15.0
+"""For a request's line and headers, all of them; also how long a connection may wait for one."""
+
+BODY_SECONDS = 30.0
+"""For a request's body, all of it, and for each write of the answer."""
+
+MAX_CONNECTIONS = 256
+"""At once. A thread serves each; what comes beyond is closed at once."""
+
+HEADER = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+"""A header's value (RFC 9110, 5.5): above all without a line break, which would begin another."""
 
 NO_SUCH_ROUTE = gateway_response("MISSING_AUTHENTICATION_TOKEN")
 
@@ -52,8 +72,56 @@ COMPRESSED_FROM = 1024
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What stands around the app on a laptop."""
+
+    own: Own
+    doors: Doors
+    room: Room
+
+
+class Incoming(io.RawIOBase):
+    """What a connection brings, until a deadline: however slowly it drips, reading ends then."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._deadline = math.inf
+
+    def within(self, seconds: float) -> None:
+        """From now on; TimeoutError after that."""
+        self._deadline = time.monotonic() + seconds
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._connection.settimeout(left)
+        return self._connection.recv_into(buffer)
+
+
 class Server(ThreadedHTTPServer):
     request_queue_size = 128
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        self._free = threading.Semaphore(MAX_CONNECTIONS)
+        super().__init__(*args, **more)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if self._free.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            log.warning("connection: closed, as %d are open", MAX_CONNECTIONS)
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
 
     def handle_error(self, *_args: Any) -> None:
         """A connection that broke, most likely: not worth a traceback."""
@@ -72,12 +140,24 @@ class Handler(ChaliceRequestHandler):
     wbufsize = -1
     raw_requestline: bytes
     headers: Message
+    path: str
+    rfile: Any
 
-    def __init__(self, *args: Any, own: Own, **app: Any) -> None:
-        self._own = own
+    def __init__(self, *args: Any, around: Around, **app: Any) -> None:
+        self._own, self._doors, self._room = around.own, around.doors, around.room
         self._routes = RouteMatcher(list(app["app_object"].routes))
         self._gateway = Gateway(app["app_object"], app["config"])
         super().__init__(*args, **app)  # serves the connection, so it comes last
+
+    def setup(self) -> None:
+        super().setup()
+        self.rfile.close()  # it has no deadline
+        self._incoming = Incoming(self.connection)
+        self.rfile = io.BufferedReader(self._incoming)
+
+    def handle_one_request(self) -> None:
+        self._incoming.within(HEAD_SECONDS)
+        super().handle_one_request()
 
     def _generic_handle(self) -> None:
         began = time.monotonic()
@@ -116,23 +196,43 @@ class Handler(ChaliceRequestHandler):
 
     def _route(self) -> str | None:
         """The route's pattern, which is all that may be logged of a path."""
-        if own := self._own.route(urlsplit(self.path).path):
+        _, path = split(self.path)
+        if own := self._own.route(urlsplit(path).path):
             return own
         try:
-            return str(self._routes.match_route(self.path).route)
+            return str(self._routes.match_route(path).route)
         except ValueError:
             return None
 
     def _answer(self, route: str | None) -> Answer:
+        refusal = self._doors.refusal(self._asked())
+        if refusal is not None:
+            self.close_connection = True  # its body is still to come
+            return refusal
+        self._incoming.within(BODY_SECONDS)
         try:
             body = read_body(self.headers, self.rfile)
         except BodyRefused as refused:
             self.close_connection = True  # where the next request begins is not known
             return problem(refused.code)
+        except TimeoutError:
+            self.close_connection = True
+            return local_problem("request-timeout")
+        self.path = split(self.path)[1]
+        return self._answer_to(route, body)
+
+    def _asked(self) -> Asked:
+        hosts, origins = (self.headers.get_all(name, []) for name in ("host", "origin"))
+        return Asked(self.command, self.path, hosts, origins)
+
+    def _answer_to(self, route: str | None, body: bytes) -> Answer:
         if route is not None and route == self._own.route(urlsplit(self.path).path):
-            host = self.headers.get("Host", "")
-            return self._own.answer(self.command, self.path, host, body) or NO_SUCH_ROUTE
-        return NO_SUCH_ROUTE if route is None else self._through_gateway(body)
+            return self._own.answer(self.command, self.path, body) or NO_SUCH_ROUTE
+        if route is None:
+            return NO_SUCH_ROUTE
+        if self.command not in SAFE and not self._room.for_requests():
+            return local_problem("disk-full")
+        return self._through_gateway(body)
 
     def _through_gateway(self, body: bytes) -> Answer:
         try:
@@ -149,6 +249,10 @@ class Handler(ChaliceRequestHandler):
         return Answer(response["statusCode"], response["body"] or "", response["headers"])
 
     def _send(self, answer: Answer) -> None:
+        if not are_headers(answer.headers.values()):
+            log.error("answer: a header with a line break or the like was not sent")
+            answer = problem("internal-error")
+        self.connection.settimeout(BODY_SECONDS)
         body = answer.body.encode()
         self.send_response(answer.status)
         for name, value in answer.headers.items():
@@ -176,7 +280,7 @@ class Handler(ChaliceRequestHandler):
         self.wfile.flush()
         with suppress(OSError):
             self.connection.shutdown(socket.SHUT_WR)
-            self.connection.settimeout(LINGER_SECONDS)
+            self._incoming.within(LINGER_SECONDS)
             left = MAX_LINGERED
             while left > 0 and (piece := self.rfile.read1(65536)):
                 left -= len(piece)
@@ -191,12 +295,17 @@ class Handler(ChaliceRequestHandler):
         """Nothing: the standard lines hold paths and queries, where anything may stand."""
 
 
-def make_server(app: Chalice, port: int, own: Own) -> LocalDevServer:
+def are_headers(values: Iterable[object]) -> bool:
+    """Whether each may be sent as a header's value."""
+    return all(HEADER.fullmatch(str(value)) for value in values)
+
+
+def make_server(app: Chalice, port: int, around: Around) -> LocalDevServer:
     """A threaded server for the app, bound to loopback; OSError when the port is taken."""
     app.__class__ = LocalChalice  # keeps each thread's request apart
     config = Config.create(app_name=app.app_name, chalice_app=app)
 
     def handler(*args: Any, **kwargs: Any) -> Handler:
-        return Handler(*args, own=own, **kwargs)
+        return Handler(*args, around=around, **kwargs)
 
     return LocalDevServer(app, config, HOST, port, handler_cls=handler, server_cls=Server)

@@ -11,12 +11,12 @@ import json
 import secrets
 import threading
 import time
-from base64 import urlsafe_b64encode
-from collections.abc import Mapping
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
 
-from chalicelib.api.answer import Answer, json_answer
+from chalicelib.api.answer import UNSTORED, Answer, json_answer
 from local.issuer import AUDIENCE, LIFETIME, Issuer
 
 AUTHORIZE_PATH = "/development/authorize"
@@ -26,11 +26,25 @@ CALLBACK = "/signed-in"
 CODE_SECONDS = 60
 """How long a code may be redeemed."""
 
+_STYLE = """:root{color-scheme:light dark;font:16px/1.5 system-ui,sans-serif}
+body{display:grid;place-items:center;min-height:90vh;margin:0;padding:16px}
+form{display:grid;gap:12px;width:min(320px,100%)}
+input,button{font:inherit;padding:10px 12px;border-radius:8px;border:1px solid GrayText}
+button{border:0;background:#3457d5;color:#fff;cursor:pointer}
+label{font-weight:600}p{margin:0;font-size:14px;opacity:.8}"""
+
+_STYLE_HASH = b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+
 _HEADERS = {
     "Content-Type": "text/html; charset=utf-8",
-    "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; img-src data:; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
     "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
+    **UNSTORED,
 }
 
 
@@ -48,15 +62,17 @@ class Grant:
 class SignIn:
     """Threads may share it."""
 
-    def __init__(self, issuer: Issuer) -> None:
+    def __init__(self, issuer: Issuer, origins: Collection[str]) -> None:
+        """`origins` are this server's own, such as ``http://127.0.0.1:8000``."""
         self._issuer = issuer
+        self._callbacks = sorted(origin + CALLBACK for origin in origins)
         self._grants: dict[str, Grant] = {}
         self._lock = threading.Lock()
 
-    def authorize(self, query: str, host: str) -> Answer:
-        """Asks for a name; with one, goes back to the app with a code. `host` is this server."""
+    def authorize(self, query: str) -> Answer:
+        """Asks for a name; with one, goes back to the app with a code."""
         asked = dict(parse_qsl(query, keep_blank_values=True))
-        wrong = _wrong(asked, host)
+        wrong = _wrong(asked, self._callbacks)
         if wrong:
             return Answer(400, _page(f"<p>{html.escape(wrong)}</p>"), _HEADERS)
         name = asked.pop("name", None)
@@ -99,19 +115,17 @@ class SignIn:
             "token_type": "Bearer",
             "expires_in": int(LIFETIME.total_seconds()),
         }
-        return _unstored(json.dumps(answer))
+        return json_answer(json.dumps(answer))
 
 
-def _unstored(body: str, status: int = 200) -> Answer:
-    answer = json_answer(body, status)
-    return answer._replace(headers={**answer.headers, "Cache-Control": "no-store"})
+def _wrong(asked: Mapping[str, str], callbacks: Collection[str]) -> str:
+    """What the app asked for wrongly; empty if nothing.
 
-
-def _wrong(asked: Mapping[str, str], host: str) -> str:
-    """What the app asked for wrongly; empty if nothing."""
-    redirect = urlsplit(asked.get("redirect_uri", ""))
-    if (redirect.scheme, redirect.netloc, redirect.path) != ("http", host, CALLBACK):
-        return f"redirect_uri must be http://{host}{CALLBACK}."
+    The redirect is compared as text, whole (RFC 9700, 4.1.3): what is only parsed and found to fit
+    may still hold what the parser passes over.
+    """
+    if asked.get("redirect_uri") not in callbacks:
+        return f"redirect_uri must be one of: {', '.join(callbacks)}."
     expected = {
         "response_type": "code",
         "client_id": AUDIENCE,
@@ -132,7 +146,7 @@ def _proves(asked: Mapping[str, str], grant: Grant) -> bool:
 
 
 def _refused(error: str) -> Answer:
-    return _unstored(json.dumps({"error": error}), 400)
+    return json_answer(json.dumps({"error": error}), 400)
 
 
 def _form(asked: Mapping[str, str], error: str = "") -> str:
@@ -150,14 +164,6 @@ def _form(asked: Mapping[str, str], error: str = "") -> str:
         "<p>This is the development issuer: any name will do; each has its own library.</p>"
         "</form>"
     )
-
-
-_STYLE = """:root{color-scheme:light dark;font:16px/1.5 system-ui,sans-serif}
-body{display:grid;place-items:center;min-height:90vh;margin:0;padding:16px}
-form{display:grid;gap:12px;width:min(320px,100%)}
-input,button{font:inherit;padding:10px 12px;border-radius:8px;border:1px solid GrayText}
-button{border:0;background:#3457d5;color:#fff;cursor:pointer}
-label{font-weight:600}p{margin:0;font-size:14px;opacity:.8}"""
 
 
 def _page(body: str) -> str:

@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 JSON = "application/json"
+UNSTORED: Mapping[str, str] = {"Cache-Control": "no-store"}
+"""No cache may write the answer down: a library must not outlive its user's sign-out on a shared
+device (RFC 9111, 5.2.2.5). Clients that keep an ETag themselves may still send it."""
 
 
 class Answer(NamedTuple):
@@ -14,7 +17,7 @@ class Answer(NamedTuple):
 
 
 def json_answer(body: str, status: int = 200, **headers: str) -> Answer:
-    return Answer(status, body, {"Content-Type": JSON, **headers})
+    return Answer(status, body, {"Content-Type": JSON, **UNSTORED, **headers})
 
 
 def revalidated(answer: Answer, if_none_match: str | None) -> Answer:
@@ -23,7 +26,7 @@ def revalidated(answer: Answer, if_none_match: str | None) -> Answer:
     The tag is a hash of the body: a deletion changes older images before the tail moves.
     """
     etag = f'"{hashlib.sha256(answer.body.encode()).hexdigest()[:32]}"'
-    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
+    headers = {"ETag": etag, **UNSTORED}
     if if_none_match is not None and _matches(if_none_match, etag):
         return Answer(304, "", headers)
     return Answer(answer.status, answer.body, {**answer.headers, **headers})

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from chalicelib.api.answer import Answer
+from chalicelib.api.answer import UNSTORED, Answer
 from chalicelib.api.request import MAX_BODY
 from chalicelib.errors import (
     BodyTooLarge,
@@ -123,7 +123,17 @@ def problem(
     headers: Mapping[str, str] | None = None,
 ) -> Answer:
     """The answer for a code of `PROBLEMS`."""
-    kind = PROBLEMS[code]
+    return answer_of(code, PROBLEMS[code], detail, errors, headers)
+
+
+def answer_of(
+    code: str,
+    kind: Problem,
+    detail: str | None = None,
+    errors: Sequence[FieldError] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Answer:
+    """The answer for a problem of that kind."""
     members: dict[str, object] = {
         "type": f"urn:problem-type:image-storage:{code}",
         "title": kind.title,
@@ -135,7 +145,9 @@ def problem(
         members["errors"] = [{e.member: e.where, "detail": e.detail} for e in errors]
     body = json.dumps(members, separators=(",", ":"))
     return Answer(
-        kind.status, body, {"Content-Type": CONTENT_TYPE, **(kind.headers or {}), **(headers or {})}
+        kind.status,
+        body,
+        {"Content-Type": CONTENT_TYPE, **UNSTORED, **(kind.headers or {}), **(headers or {})},
     )
 
 

@@ -35,7 +35,7 @@ def raw_post(client: httpx.Client, *headers: str, body: bytes = b"") -> bytes:
     """A signed-in request to save, with exactly these further headers and this body."""
     lines = [
         "POST /api/images HTTP/1.1",
-        "Host: localhost",
+        f"Host: {client.base_url.netloc.decode()}",
         "Connection: close",
         f"Authorization: {client.headers['Authorization']}",
         *headers,
@@ -423,7 +423,9 @@ def test_an_unknown_method_is_refused(alice: httpx.Client) -> None:
 )
 def test_malformed_requests(server: Server, request_head: bytes) -> None:
     """What is no proper HTTP is answered as a problem too."""
-    assert_problem(server.send(request_head), 400, "bad-request")
+    line, rest = request_head.split(b"\r\n", 1)
+    named = b"%s\r\nHost: 127.0.0.1:%d\r\n%s" % (line, server.port, rest)
+    assert_problem(server.send(named), 400, "bad-request")
 
 
 # Tokens

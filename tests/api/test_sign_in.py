@@ -87,6 +87,10 @@ def test_a_code_is_of_no_use_to_anybody_else(
     [
         ("redirect_uri", "https://evil.example/signed-in"),
         ("redirect_uri", "http://127.0.0.1:1/signed-in"),
+        ("redirect_uri", "{url}/signed-in?\r\n\r\n<script>alert(1)</script>"),
+        ("redirect_uri", "{url}/signed-in\r\nSet-Cookie: a=b"),
+        ("redirect_uri", "{url}/signed-in#fragment"),
+        ("redirect_uri", "{url}/signed-in?more=1"),
         ("response_type", "token"),
         ("client_id", "another"),
         ("code_challenge_method", "plain"),
@@ -94,11 +98,26 @@ def test_a_code_is_of_no_use_to_anybody_else(
     ],
 )
 def test_a_wrong_request_is_told_and_leads_nowhere(
-    anyone: httpx.Client, asked: dict[str, str], name: str, value: str
+    anyone: httpx.Client, server: Server, asked: dict[str, str], name: str, value: str
 ) -> None:
-    answer = anyone.get(AUTHORIZE, params={**asked, name: value, "name": "alice"})
+    wrong = value.replace("{url}", server.url)
+    answer = anyone.get(AUTHORIZE, params={**asked, name: wrong, "name": "alice"})
     assert answer.status_code == 400
     assert name in answer.text
+    assert not {"Location", "Set-Cookie"} & set(answer.headers)
+
+
+def test_the_pages_run_no_script_and_stand_in_nobodys_frame(
+    anyone: httpx.Client, asked: dict[str, str]
+) -> None:
+    """Whatever would ever get into one of them."""
+    form, wrong = anyone.get(AUTHORIZE, params=asked), anyone.get(AUTHORIZE)
+    back = anyone.get(AUTHORIZE, params={**asked, "name": "alice"})
+    for answer in (form, wrong, back):
+        policy = answer.headers["Content-Security-Policy"].split("; ")
+        assert {"default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'"} <= set(policy)
+        assert not [rule for rule in policy if "script-src" in rule or "unsafe" in rule]
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
 def test_what_was_asked_comes_back_as_text(anyone: httpx.Client, asked: dict[str, str]) -> None:

@@ -21,10 +21,12 @@ from chalice.app import Chalice
 import app as app_module
 from chalicelib.botocore_client import client
 from chalicelib.config import TableNames
+from local.doors import Doors
 from local.engine import free_port
 from local.issuer import AUDIENCE, ISSUER, Issuer
 from local.own import JWKS_PATH, Own
-from local.server import HOST, make_server
+from local.room import Room
+from local.server import HOST, Around, make_server
 from tests.api.server import Server
 from tests.isolation.asked import READING, Answer, Asked, Pairs, Route, routes
 from tests.isolation.calls import WireCall, check_call, check_tables, key_of, named_users
@@ -356,7 +358,9 @@ def served_here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     forget_composition()
-    server = make_server(app_module.app, port, Own(issuer))
+    doors = Doors.of(port, "", ())
+    around = Around(Own(issuer, doors.origins), doors, Room(folder))
+    server = make_server(app_module.app, port, around)
     thread = threading.Thread(target=server.server.serve_forever)
     thread.start()
     try:

@@ -544,6 +544,27 @@ MUTANTS = [
         "tests/unit/test_pump.py",
     ),
     Mutant(
+        "pump-keeps-a-forgotten-place",
+        "local/pump.py",
+        "            self.checkpoints.forget(shard)\n",
+        "            pass\n",
+        "tests/unit/test_pump.py -k forgotten_place",
+    ),
+    Mutant(
+        "pump-waits-for-a-shard-that-never-ends",
+        "local/pump.py",
+        "if following is None or (closed and not records):",
+        "if following is None:",
+        "tests/unit/test_pump.py -k never_ends",
+    ),
+    Mutant(
+        "pump-forgets-without-a-sweep",
+        "local/pump.py",
+        "            self.sweep()\n",
+        "            pass\n",
+        "tests/unit/test_pump.py -k forgotten",
+    ),
+    Mutant(
         "pump-forgets-where-it-was",
         "local/pump.py",
         '        if after is not None:\n            start = {"ShardIteratorType": "AFTER',

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.timing import Clock
 from local.letters import FileDeadLetters
-from local.pump import MAX_RETRIES, Checkpoints, Pump, delivered, lambda_event
+from local.pump import MAX_RETRIES, Checkpoints, Pump, Trouble, delivered, lambda_event
 
 ARN = "arn:aws:dynamodb:ddblocal:000000000000:table/images/stream/1"
 
@@ -25,8 +25,18 @@ class NoWait(threading.Event):
         return self.is_set()
 
 
-class Trimmed(Exception):
-    pass
+def error(code: str, message: str, operation: str) -> ClientError:
+    """As DynamoDB Local was seen to answer."""
+    return ClientError({"Error": {"Code": code, "Message": message}}, operation)
+
+
+TRIMMED = error(
+    "TrimmedDataAccessException",
+    "The operation attempted to read past the oldest stream record in a shard.",
+    "GetRecords",
+)
+INVALID = error("ValidationException", "Invalid SequenceNumber for the shard", "GetShardIterator")
+NO_SHARD = error("ResourceNotFoundException", "Invalid ShardId in ShardIterator", "GetRecords")
 
 
 @dataclass
@@ -37,31 +47,37 @@ class Streams:
     parents: dict[str, str] = field(default_factory=dict)
     closed: set[str] = field(default_factory=set)
     errors: list[Exception] = field(default_factory=list)
-
-    class exceptions:  # noqa: N801 - the name that boto clients have
-        TrimmedDataAccessException = Trimmed
+    refused: dict[str, ClientError] = field(default_factory=dict)
+    """What is answered to who asks for a place: by ``shard:ITERATOR_TYPE``."""
 
     def describe_stream(self, StreamArn: str, **_start: str) -> Any:  # noqa: N803
         assert StreamArn == ARN
         shards = [
-            {"ShardId": name} | ({"ParentShardId": parent} if parent else {})
+            {"ShardId": name}
+            | ({"ParentShardId": parent} if parent else {})
+            | {"SequenceNumberRange": {"EndingSequenceNumber": "9"} if name in self.closed else {}}
             for name in self.shards
             for parent in [self.parents.get(name)]
         ]
         return {"StreamDescription": {"Shards": shards}}
 
     def get_shard_iterator(self, ShardId: str, ShardIteratorType: str, **more: str) -> Any:  # noqa: N803
+        refusal = self.refused.get(f"{ShardId}:{ShardIteratorType}")
+        if refusal is not None and refusal.operation_name == "GetShardIterator":
+            raise refusal
+        if refusal is not None:
+            return {"ShardIterator": f"{ShardId}:{ShardIteratorType}"}
         numbers = [record["dynamodb"]["SequenceNumber"] for record in self.shards[ShardId]]
         position = 0
         if ShardIteratorType == "AFTER_SEQUENCE_NUMBER":
-            if more["SequenceNumber"] not in numbers:
-                raise Trimmed
             position = numbers.index(more["SequenceNumber"]) + 1
         return {"ShardIterator": f"{ShardId}:{position}"}
 
     def get_records(self, ShardIterator: str, Limit: int) -> Any:  # noqa: N803
         if self.errors:
             raise self.errors.pop()
+        if ShardIterator in self.refused:
+            raise self.refused[ShardIterator]
         shard, start = ShardIterator.split(":")
         records = self.shards[shard][int(start) : int(start) + Limit]
         end = int(start) + len(records)
@@ -94,6 +110,7 @@ class Bench:
     answers: Callable[[dict[str, Any]], Mapping[str, Any]] = lambda _event: {}
     events: list[list[int]] = field(default_factory=list)
     stop: NoWait = field(default_factory=NoWait)
+    sweeps: list[None] = field(default_factory=list)
 
     @property
     def checkpoints(self) -> Checkpoints:
@@ -123,6 +140,7 @@ class Bench:
             self.checkpoints,
             FileDeadLetters(self.folder / "dead-letters.jsonl", self.streams),
             stop,
+            lambda: self.sweeps.append(None),
             Clock()._replace(monotonic=tick),
         )
         pump.run()
@@ -214,11 +232,81 @@ def test_children_wait_for_their_parents(bench: Bench) -> None:
     assert bench.events == [[1, 2], [3]]
 
 
-def test_a_trimmed_checkpoint_begins_at_the_oldest_record(bench: Bench) -> None:
-    """When the records at the checkpoint are gone, reading goes on with what there is."""
+@pytest.mark.parametrize("refusal", [TRIMMED, INVALID], ids=["trimmed", "numbered anew"])
+def test_a_forgotten_place_is_dropped_and_the_sweep_runs(
+    bench: Bench, refusal: ClientError, caplog: pytest.LogCaptureFixture
+) -> None:
+    """After a day without a write reading begins anew; the sweep does what was forgotten unread."""
     bench.checkpoints.put("s", "0")
+    bench.streams.refused["s:AFTER_SEQUENCE_NUMBER"] = refusal
     bench.run()
     assert bench.events == [[1, 2, 3]]
+    assert bench.checkpoints.get("s") == "3"
+    assert len(bench.sweeps) == 1
+    assert caplog.text.count("WARNING") == 1
+
+
+@pytest.mark.parametrize("refusal", [TRIMMED, NO_SHARD], ids=["its records", "itself"])
+@pytest.mark.parametrize("place", [None, "0"], ids=["never read", "read in part"])
+def test_a_closed_shard_that_is_forgotten_is_passed_over(
+    bench: Bench, refusal: ClientError, place: str | None
+) -> None:
+    """Its child is read, though it never told its own end; the sweep does what it had."""
+    bench.streams = Streams(
+        {"parent": [], "child": [record(3)]}, parents={"child": "parent"}, closed={"parent"}
+    )
+    for kind in ("AFTER_SEQUENCE_NUMBER", "TRIM_HORIZON"):
+        bench.streams.refused[f"parent:{kind}"] = refusal
+    if place is not None:
+        bench.checkpoints.put("parent", place)
+    bench.run()
+    assert bench.events == [[3]]
+    assert bench.sweeps
+
+
+def test_a_closed_shard_that_never_ends_is_passed_over(bench: Bench) -> None:
+    """Numbered anew, it answers no records and always a next iterator."""
+    bench.streams = Streams(
+        {"parent": [record(1)], "child": [record(3)]}, parents={"child": "parent"}
+    )
+    bench.run()
+    assert bench.events == [[1], [3]]
+
+
+def test_an_open_shard_whose_records_are_all_forgotten_is_waited_for(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Until the next write DynamoDB Local refuses any place in it. That is no trouble."""
+    bench.streams.refused["s:TRIM_HORIZON"] = TRIMMED
+    bench.run()
+    assert (bench.events, bench.sweeps, caplog.text) == ([], [], "")
+    del bench.streams.refused["s:TRIM_HORIZON"]
+    bench.run()
+    assert bench.events == [[1, 2, 3]]
+
+
+def test_an_error_is_said_once_and_waited_for_longer_each_time(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    trouble = Trouble("stream")
+    pauses = [trouble.begin(OSError()) for _ in range(8)]
+    assert pauses == [0.3, 0.6, 1.2, 2.4, 4.8, 9.6, 10.0, 10.0]
+    assert caplog.text.count("stream: OSError") == 1
+    trouble.begin(ValueError())
+    assert caplog.text.count("stream: ValueError") == 1
+
+
+def test_when_the_trouble_is_over_it_is_said_and_forgotten(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    trouble = Trouble("stream")
+    trouble.end()
+    assert caplog.text == ""
+    trouble.begin(OSError())
+    trouble.end()
+    assert "stream: works again" in caplog.text
+    assert trouble.begin(OSError()) == 0.3
+    assert caplog.text.count("stream: OSError") == 2
 
 
 def test_a_stop_in_the_middle_of_a_closed_shard_loses_nothing(bench: Bench) -> None:
