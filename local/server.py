@@ -258,11 +258,7 @@ class Handler(ChaliceRequestHandler):
         for name, value in answer.headers.items():
             self.send_header(name, value)
         if len(body) >= COMPRESSED_FROM:
-            if "Vary" not in answer.headers:
-                self.send_header("Vary", "Accept-Encoding")
-            if takes_gzip(", ".join(self.headers.get_all("Accept-Encoding", []))):
-                body = gzip.compress(body, 6, mtime=0)
-                self.send_header("Content-Encoding", "gzip")
+            body = self._encoded(body, has_vary="Vary" in answer.headers)
         has_body = answer.status not in (204, 304)
         if has_body:
             self.send_header("Content-Length", str(len(body)))
@@ -271,6 +267,15 @@ class Handler(ChaliceRequestHandler):
         self.end_headers()
         if self.command != "HEAD" and has_body:
             self.wfile.write(body)
+
+    def _encoded(self, body: bytes, has_vary: bool) -> bytes:
+        """The body as the client takes it, once the headers that say so are sent."""
+        if not has_vary:
+            self.send_header("Vary", "Accept-Encoding")
+        if not takes_gzip(", ".join(self.headers.get_all("Accept-Encoding", []))):
+            return body
+        self.send_header("Content-Encoding", "gzip")
+        return gzip.compress(body, 6, mtime=0)
 
     def _linger(self) -> None:
         """Reads on for a while before closing, or a client that still sends never hears the answer.
