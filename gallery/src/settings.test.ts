@@ -11,15 +11,15 @@ const signIn = {
   scope: "openid",
 };
 
-test("what the server wrote is how to sign in, and where drawn pictures are", () => {
-  const written = JSON.stringify({ ...signIn, drawn: "https://drawn.invalid/" });
-  expect(readSettings(written)).toEqual({ signIn, drawn: "https://drawn.invalid/" });
+test("what the server wrote is how to sign in, where drawn pictures are, and how to have some", () => {
+  const local = { drawn: "https://drawn.invalid/", demo: "make demo PORT=8001" };
+  expect(readSettings(JSON.stringify({ ...signIn, ...local }))).toEqual({ signIn, ...local });
 });
 
 test("a stage without sign-in has none", () => {
-  expect(readSettings('{"drawn": null}')).toEqual({ signIn: null, drawn: null });
+  expect(readSettings('{"drawn": null}')).toEqual({ signIn: null, drawn: null, demo: null });
 });
 
 test("a page that no server has filled in has nothing", () => {
-  expect(readSettings("")).toEqual({ signIn: null, drawn: null });
+  expect(readSettings("")).toEqual({ signIn: null, drawn: null, demo: null });
 });

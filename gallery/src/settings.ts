@@ -16,14 +16,16 @@ export interface Settings {
   readonly signIn: SignIn | null;
   /** How the URLs of those images begin that the development server draws by itself. */
   readonly drawn: string | null;
+  /** The command that fills a library with such images, less the user: where that server runs. */
+  readonly demo: string | null;
 }
 
-type Written = Partial<SignIn> & { readonly drawn?: string | null };
+type Written = Partial<SignIn> & { readonly drawn?: string | null; readonly demo?: string | null };
 
 /** `written` is the content of the page's `<meta name="image-storage">`, JSON or empty. */
 export function readSettings(written: string): Settings {
-  const { drawn = null, ...members } = JSON.parse(written || "{}") as Written;
-  return { signIn: members.clientId === undefined ? null : (members as SignIn), drawn };
+  const { drawn = null, demo = null, ...members } = JSON.parse(written || "{}") as Written;
+  return { signIn: members.clientId === undefined ? null : (members as SignIn), drawn, demo };
 }
 
 const meta = globalThis.document?.querySelector<HTMLMetaElement>("meta[name=image-storage]");

@@ -49,7 +49,8 @@ def test_the_base_is_text_and_never_markup() -> None:
 
 
 def test_the_page_is_told_how_to_sign_in() -> None:
-    answer = gallery.html_page("/", "/", SIGN_IN, "https://drawn.invalid/")
+    demo = "make demo 'DATA=my data' PORT=8001"
+    answer = gallery.html_page("/", "/", SIGN_IN, "https://drawn.invalid/", demo)
     (content,) = re.findall(r'<meta name="image-storage" content="([^"]*)" />', answer.body)
     assert json.loads(html.unescape(content)) == {
         "issuer": "https://issuer.example",
@@ -60,6 +61,7 @@ def test_the_page_is_told_how_to_sign_in() -> None:
         "token": "access",
         "scope": "openid",
         "drawn": "https://drawn.invalid/",
+        "demo": demo,
     }
 
 

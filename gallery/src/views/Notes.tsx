@@ -121,18 +121,16 @@ export function Empty(): JSX.Element {
         <Icon name="plus" />
         Save image
       </button>
-      <Show when={settings.drawn}>
-        <Demo />
-      </Show>
+      <Show when={settings.demo}>{(command) => <Demo command={command()} />}</Show>
     </section>
   );
 }
 
 /** Only where the development server runs, which has a demo library. */
-function Demo(): JSX.Element {
+function Demo(props: { command: string }): JSX.Element {
   const { notices } = useGallery();
   const session = useSession();
-  const command = () => `make demo USER=${quoted(session.user()?.id ?? "")}`;
+  const command = () => `${props.command} USER=${quoted(session.user()?.id ?? "")}`;
   return (
     <p class="demo">
       Or fill it with some thousand drawn images:
