@@ -147,6 +147,7 @@ lock: .venv/installed
 	@$(LOCK) requirements.in --output-file requirements.txt
 	@$(LOCK) requirements-dev.in --output-file requirements-dev.txt
 	@$(LOCK) requirements-emulator.in --output-file requirements-emulator.txt
+	@$(LOCK) tests/clients/requirements.in --output-file tests/clients/requirements.txt
 
 INSTALL := -m pip install -qq --disable-pip-version-check --require-hashes --requirement
 

@@ -54,9 +54,9 @@ def _is_complete(given: Mapping[str, str]) -> bool:
 
 def _audience(given: Mapping[str, str]) -> dict[str, str]:
     """Of the gallery's client, if one is named: it then calls the API with its ID tokens."""
-    if client := given.get("OidcClientId"):
+    issuer, client = given.get("OidcIssuer", ""), given.get("OidcClientId")
+    if issuer and client:
         return {"OidcAudience": client}
-    issuer = given.get("OidcIssuer", "")
     for pattern, said in AUDIENCES.items():
         if match := re.fullmatch(pattern, issuer):
             return {"OidcAudience": match.expand(said)}

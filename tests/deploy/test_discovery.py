@@ -107,6 +107,7 @@ def test_what_is_given_is_kept() -> None:
     [
         {},
         {"CorsOrigins": "https://app.example"},
+        {"OidcClientId": "gallery"},
         {"OidcIssuer": ""},
         {**NAMED, "OidcJwksUrl": "https://keys.example/jwks"},
         {**NAMED, "OidcClientId": "gallery", **FOUND},

@@ -3,6 +3,8 @@
 IAM is enforced: each function does its part with no more than its own role.
 """
 
+import gzip
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -152,6 +154,38 @@ def test_problems(alice: Person, name: str) -> None:
     """Whoever answers, it is in problem details."""
     verb, path, more, status, code = PROBLEMS[name]
     assert_problem(alice.api.request(verb, path, **more), status, code)
+
+
+@pytest.mark.parametrize("path", ["/api/images", "/api/images/changes", "/api/health", "/"])
+def test_head_is_answered_where_get_is(alice: Person, path: str) -> None:
+    """By the reading function, without a body."""
+    head, got = alice.api.head(path), alice.api.get(path)
+    assert (head.status_code, head.content, got.status_code) == (200, b"", 200)
+    assert head.headers["Content-Type"] == got.headers["Content-Type"]
+    assert head.headers.get("ETag") == got.headers.get("ETag")
+
+
+def test_head_needs_a_token_where_get_does(stack: Stack) -> None:
+    with anonymous(stack) as nobody:
+        assert nobody.head("/api/images").status_code == 401
+
+
+def test_two_keys_are_refused(alice: Person) -> None:
+    """API Gateway tells both of them."""
+    keys = [("Idempotency-Key", "one"), ("Idempotency-Key", "two")]
+    headers = [*alice.api.headers.items(), ("Content-Type", "application/json"), *keys]
+    content = json.dumps(picture())
+    answer = alice.api.post("/api/images", content=content, headers=headers)
+    assert_problem(answer, 400, "invalid-parameter")
+    assert alice.api.post("/api/images/sync").json()["cursor"] == 0
+
+
+def test_a_compressed_body(alice: Person) -> None:
+    """API Gateway decompresses it, and whole floats are integers here too."""
+    body = json.dumps(picture(steps=30.0)).encode()
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    saved = alice.api.post("/api/images", content=gzip.compress(body), headers=headers)
+    assert (saved.status_code, saved.json()["steps"]) == (201, 30)
 
 
 def test_a_method_that_a_path_does_not_have(stack: Stack) -> None:
