@@ -80,7 +80,7 @@ def test_a_path_that_java_cannot_open_is_refused_at_once(
     tmp_path: Path, credentials: Credentials, engine_files: Path
 ) -> None:
     """With words, in place of a trace after a minute."""
-    with pytest.raises(EngineError, match="has the character 🦊 in its path.*DATA="):
+    with pytest.raises(EngineError, match=r"has the character 🦊 in its path.*DATA="):
         Engine.start(tmp_path / "a fox 🦊", credentials, engine_files)
     assert not (tmp_path / "a fox 🦊").exists()
 
