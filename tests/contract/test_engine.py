@@ -76,6 +76,15 @@ def test_another_access_key_sees_nothing(engine: Connection, table_prefix: str) 
     assert client(stranger).list_tables()["TableNames"] == []
 
 
+def test_a_path_that_java_cannot_open_is_refused_at_once(
+    tmp_path: Path, credentials: Credentials, engine_files: Path
+) -> None:
+    """With words, in place of a trace after a minute."""
+    with pytest.raises(EngineError, match=r"has the character 🦊 in its path.*DATA="):
+        Engine.start(tmp_path / "a fox 🦊", credentials, engine_files)
+    assert not (tmp_path / "a fox 🦊").exists()
+
+
 def test_acknowledged_data_outlives_a_killed_engine(
     tmp_path: Path, credentials: Credentials, engine_files: Path
 ) -> None:

@@ -571,6 +571,56 @@ MUTANTS = [
         '        if after is None:\n            start = {"ShardIteratorType": "AFTER',
         "tests/unit/test_pump.py -k restart",
     ),
+    # The local server's doors
+    Mutant(
+        "any-host-is-answered",
+        "local/doors.py",
+        "        if not {host.strip().lower() for host in called} <= self.hosts:\n",
+        "        if False:\n",
+        "tests/unit/test_server.py -k another_name",
+    ),
+    Mutant(
+        "any-page-may-change",
+        "local/doors.py",
+        "        if asked.method in SAFE or self.origins",
+        "        if True or self.origins",
+        "tests/unit/test_server.py -k another_site",
+    ),
+    Mutant(
+        "headers-with-line-breaks-are-sent",
+        "local/server.py",
+        "        if not are_headers(answer.headers.values()):\n",
+        "        if False:\n",
+        "tests/unit/test_server.py -k line_break",
+    ),
+    Mutant(
+        "heads-may-drip",
+        "local/server.py",
+        "        self._incoming.within(HEAD_SECONDS)\n        super()",
+        "        super()",
+        "tests/unit/test_server.py -k not_waited_for",
+    ),
+    Mutant(
+        "written-to-a-full-disk",
+        "local/server.py",
+        "        if self.command not in SAFE and not self._room.for_requests():\n",
+        "        if False:\n",
+        "tests/unit/test_server.py -k without_room",
+    ),
+    Mutant(
+        "redirects-only-begin-with-our-address",
+        "local/sign_in.py",
+        '    if asked.get("redirect_uri") not in callbacks:\n',
+        '    if not asked.get("redirect_uri", "").startswith(tuple(callbacks)):\n',
+        "tests/api/test_sign_in.py -k leads_nowhere",
+    ),
+    Mutant(
+        "answers-are-stored",
+        "chalicelib/api/answer.py",
+        '{"Cache-Control": "no-store"}',
+        '{"Cache-Control": "private, no-cache"}',
+        "tests/api/test_caching.py",
+    ),
     # Rebuild
     Mutant(
         "rebuild-without-its-check-of-the-primary",
