@@ -12,7 +12,11 @@ Json = dict[str, Any]
 SERVING = ("authorize", READ_API, API_HANDLER, "on_images")
 """The functions that a user waits for."""
 
+SCHEDULED = "scheduled_sweep"
+
 MINUTE = 60
+_ABOVE = "GreaterThanThreshold"
+_NOT_ABOVE = "LessThanOrEqualToThreshold"
 STACK = {"Ref": "AWS::StackName"}
 
 
@@ -25,38 +29,74 @@ class Metric:
     statistic: str = "Sum"
     dimensions: tuple[tuple[str, Any], ...] = ()
 
+    def watched(self) -> Json:
+        return {
+            "Namespace": self.namespace,
+            "MetricName": self.name,
+            "Dimensions": [{"Name": name, "Value": of} for name, of in self.dimensions],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Without:
+    """1 while `one` is told and `other` is not: what should follow does not."""
+
+    one: Metric
+    other: Metric
+
+    def queries(self, period: int) -> list[Json]:
+        expression = "IF(FILL(one, 0) > 0 AND FILL(other, 0) == 0, 1, 0)"
+        return [
+            {"Id": "without", "Expression": expression, "ReturnData": True},
+            *(
+                {
+                    "Id": name,
+                    "MetricStat": {
+                        "Metric": metric.watched(),
+                        "Stat": metric.statistic,
+                        "Period": period,
+                    },
+                    "ReturnData": False,
+                }
+                for name, metric in (("one", self.one), ("other", self.other))
+            ),
+        ]
+
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
     """Rings when the metric was above `above` in each of the last `periods` periods of so many
-    seconds. Where there are no data, nothing was wrong."""
+    seconds; with `is_silence`, when it was not. No data count as 0."""
 
     description: str
-    metric: Metric
+    metric: Metric | Without
     above: float = 0
     period: int = 5 * MINUTE
     periods: int = 1
+    is_silence: bool = False
 
     def resource(self) -> Json:
-        metric = self.metric
         return {
             "Type": "AWS::CloudWatch::Alarm",
             "Properties": {
                 "AlarmDescription": self.description,
                 "AlarmActions": [{"Ref": "AlarmTopic"}],
                 "OKActions": [{"Ref": "AlarmTopic"}],
-                "Namespace": metric.namespace,
-                "MetricName": metric.name,
-                "Dimensions": [{"Name": name, "Value": of} for name, of in metric.dimensions],
-                "Statistic": metric.statistic,
-                "Period": self.period,
-                "ComparisonOperator": "GreaterThanThreshold",
+                **self._watched(),
+                "ComparisonOperator": _NOT_ABOVE if self.is_silence else _ABOVE,
                 "Threshold": self.above,
                 "EvaluationPeriods": self.periods,
                 "DatapointsToAlarm": self.periods,
-                "TreatMissingData": "notBreaching",
+                "TreatMissingData": "breaching" if self.is_silence else "notBreaching",
             },
         }
+
+    def _watched(self) -> Json:
+        if isinstance(self.metric, Metric):
+            return {**self.metric.watched(), "Statistic": self.metric.statistic} | {
+                "Period": self.period
+            }
+        return {"Metrics": self.metric.queries(self.period)}
 
 
 def of_function(function: str, name: str, statistic: str = "Sum") -> Metric:
@@ -109,17 +149,28 @@ def alarms_of(stage: Stage) -> dict[str, Alarm]:
         "SyncFailedAlarm": Alarm(
             "Users' syncs fail again and again.", ours("SyncFailed"), above=5, periods=3
         ),
+        "SweepSilentAlarm": Alarm(
+            "The scheduled sweep has not run: nothing brings up to date whom the stream forgot.",
+            of_function(SCHEDULED, "Invocations"),
+            period=15 * MINUTE,
+            is_silence=True,
+        ),
+        "NotAppliedAlarm": Alarm(
+            "Entries are saved, and none come to any partition: libraries show nothing new.",
+            Without(of_table("PrimaryTable", "ConsumedWriteCapacityUnits"), ours("EntriesApplied")),
+            periods=3,
+        ),
         **{
             f"{logical_id(function)}ErrorsAlarm": Alarm(
                 f"{function} crashes, or runs out of time.", of_function(function, "Errors")
             )
-            for function in (*SERVING, "scheduled_sweep")
+            for function in (*SERVING, SCHEDULED)
         },
         **{
             f"{logical_id(function)}ThrottlesAlarm": Alarm(
                 f"Lambda has no room to run {function}.", of_function(function, "Throttles")
             )
-            for function in SERVING
+            for function in (*SERVING, SCHEDULED)
         },
         **{
             f"{table}{kind}ThrottlesAlarm": Alarm(
