@@ -17,6 +17,7 @@ SCHEDULED = "scheduled_sweep"
 MINUTE = 60
 _ABOVE = "GreaterThanThreshold"
 _NOT_ABOVE = "LessThanOrEqualToThreshold"
+_TELLS: Json = {"AlarmActions": [{"Ref": "AlarmTopic"}], "OKActions": [{"Ref": "AlarmTopic"}]}
 STACK = {"Ref": "AWS::StackName"}
 
 
@@ -29,39 +30,6 @@ class Metric:
     statistic: str = "Sum"
     dimensions: tuple[tuple[str, Any], ...] = ()
 
-    def watched(self) -> Json:
-        return {
-            "Namespace": self.namespace,
-            "MetricName": self.name,
-            "Dimensions": [{"Name": name, "Value": of} for name, of in self.dimensions],
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Without:
-    """1 while `one` is told and `other` is not: what should follow does not."""
-
-    one: Metric
-    other: Metric
-
-    def queries(self, period: int) -> list[Json]:
-        expression = "IF(FILL(one, 0) > 0 AND FILL(other, 0) == 0, 1, 0)"
-        return [
-            {"Id": "without", "Expression": expression, "ReturnData": True},
-            *(
-                {
-                    "Id": name,
-                    "MetricStat": {
-                        "Metric": metric.watched(),
-                        "Stat": metric.statistic,
-                        "Period": period,
-                    },
-                    "ReturnData": False,
-                }
-                for name, metric in (("one", self.one), ("other", self.other))
-            ),
-        ]
-
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
@@ -69,20 +37,24 @@ class Alarm:
     seconds; with `is_silence`, when it was not. No data count as 0."""
 
     description: str
-    metric: Metric | Without
+    metric: Metric
     above: float = 0
     period: int = 5 * MINUTE
     periods: int = 1
     is_silence: bool = False
 
     def resource(self) -> Json:
+        metric = self.metric
         return {
             "Type": "AWS::CloudWatch::Alarm",
             "Properties": {
                 "AlarmDescription": self.description,
-                "AlarmActions": [{"Ref": "AlarmTopic"}],
-                "OKActions": [{"Ref": "AlarmTopic"}],
-                **self._watched(),
+                **_TELLS,
+                "Namespace": metric.namespace,
+                "MetricName": metric.name,
+                "Dimensions": [{"Name": name, "Value": of} for name, of in metric.dimensions],
+                "Statistic": metric.statistic,
+                "Period": self.period,
                 "ComparisonOperator": _NOT_ABOVE if self.is_silence else _ABOVE,
                 "Threshold": self.above,
                 "EvaluationPeriods": self.periods,
@@ -91,12 +63,11 @@ class Alarm:
             },
         }
 
-    def _watched(self) -> Json:
-        if isinstance(self.metric, Metric):
-            return {**self.metric.watched(), "Statistic": self.metric.statistic} | {
-                "Period": self.period
-            }
-        return {"Metrics": self.metric.queries(self.period)}
+    def part(self) -> Json:
+        """Of another alarm: it tells nobody."""
+        made = self.resource()
+        told = {name: value for name, value in made["Properties"].items() if name not in _TELLS}
+        return {**made, "Condition": "HasAlarmEmail", "Properties": told}
 
 
 def of_function(function: str, name: str, statistic: str = "Sum") -> Metric:
@@ -155,11 +126,6 @@ def alarms_of(stage: Stage) -> dict[str, Alarm]:
             period=15 * MINUTE,
             is_silence=True,
         ),
-        "NotAppliedAlarm": Alarm(
-            "Entries are saved, and none come to any partition: libraries show nothing new.",
-            Without(of_table("PrimaryTable", "ConsumedWriteCapacityUnits"), ours("EntriesApplied")),
-            periods=3,
-        ),
         **{
             f"{logical_id(function)}ErrorsAlarm": Alarm(
                 f"{function} crashes, or runs out of time.", of_function(function, "Errors")
@@ -184,6 +150,34 @@ def alarms_of(stage: Stage) -> dict[str, Alarm]:
     }
 
 
+PARTS = {
+    "SavedPart": Alarm(
+        "Entries are saved.", of_table("PrimaryTable", "ConsumedWriteCapacityUnits"), periods=3
+    ),
+    "NothingAppliedPart": Alarm(
+        "No entry comes to any partition.", ours("EntriesApplied"), periods=3, is_silence=True
+    ),
+}
+"""Of the alarm that what should follow a save does not. By itself neither is trouble."""
+
+
+def not_applied() -> dict[str, Json]:
+    """It costs as much as seven others, so only a stage that tells somebody has it."""
+    rule = " AND ".join(f'ALARM("${{{name}}}")' for name in PARTS)
+    return {
+        **{name: part.part() for name, part in PARTS.items()},
+        "NotAppliedAlarm": {
+            "Type": "AWS::CloudWatch::CompositeAlarm",
+            "Condition": "HasAlarmEmail",
+            "Properties": {
+                "AlarmDescription": "Entries are saved, and libraries show nothing new.",
+                "AlarmRule": {"Fn::Sub": rule},
+                **_TELLS,
+            },
+        },
+    }
+
+
 def alarms(stage: Stage) -> dict[str, Json]:
     """The alarms, the topic that they tell, and the subscription of `AlarmEmail`, if given."""
     topic = {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": {"Fn::Sub": _TOPIC}}}
@@ -197,7 +191,7 @@ def alarms(stage: Stage) -> dict[str, Json]:
         },
     }
     made = {name: alarm.resource() for name, alarm in alarms_of(stage).items()}
-    return {"AlarmTopic": topic, "AlarmSubscription": subscription, **made}
+    return {"AlarmTopic": topic, "AlarmSubscription": subscription, **made, **not_applied()}
 
 
 _TOPIC = "${AWS::StackName}-alarms"

@@ -18,7 +18,7 @@ from chalicelib.auth import bearer_token
 from chalicelib.botocore_client import client
 from chalicelib.errors import Unauthenticated
 from chalicelib.operations import OPERATIONS
-from deploy.alarms import alarms_of
+from deploy.alarms import PARTS, alarms_of
 from deploy.functions import GRANTS, logical_id
 from deploy.own_issuer import setting
 from local.server import COMPRESSED_FROM
@@ -556,13 +556,14 @@ def test_gateway_responses_hold_nothing_that_api_gateway_would_fill_in() -> None
 def test_there_is_an_alarm_for_each_kind_of_trouble_and_it_tells_somebody(
     template: Template,
 ) -> None:
-    alarms = of_type(template, "AWS::CloudWatch::Alarm")
-    assert set(alarms) == set(alarms_of(DEV))
+    found = of_type(template, "AWS::CloudWatch::Alarm")
+    assert set(found) == {*alarms_of(DEV), *PARTS}
+    alarms = {name: found[name] for name in alarms_of(DEV)}
     for alarm in alarms.values():
         assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "AlarmTopic"}]
     silent = {name for name, of in alarms.items() if of["TreatMissingData"] != "notBreaching"}
     assert silent == {"SweepSilentAlarm"}
-    watched = {alarm.get("MetricName") for alarm in alarms.values()}
+    watched = {alarm["MetricName"] for alarm in alarms.values()}
     assert watched >= {
         "IteratorAge",
         "ApproximateNumberOfMessagesVisible",
@@ -611,28 +612,27 @@ def test_an_alarm_rings_when_the_sweep_is_silent(template: Template) -> None:
 
 def test_an_alarm_rings_when_saves_come_to_no_partition(template: Template) -> None:
     """For a quarter of an hour; without saves there is nothing to come."""
-    alarm = template["Resources"]["NotAppliedAlarm"]["Properties"]
-    expression, one, other = alarm["Metrics"]
-    assert expression["Expression"] == "IF(FILL(one, 0) > 0 AND FILL(other, 0) == 0, 1, 0)"
-    assert [m["Id"] for m in alarm["Metrics"] if m["ReturnData"]] == [expression["Id"]]
-    assert (one["Id"], other["Id"]) == ("one", "other")
-    assert [m["MetricStat"]["Metric"]["MetricName"] for m in (one, other)] == [
+    (alarm,) = of_type(template, "AWS::CloudWatch::CompositeAlarm").values()
+    rule = 'ALARM("${SavedPart}") AND ALARM("${NothingAppliedPart}")'
+    assert alarm["AlarmRule"] == {"Fn::Sub": rule}
+    assert alarm["AlarmActions"] == [{"Ref": "AlarmTopic"}]
+    saved, applied = (template["Resources"][name]["Properties"] for name in PARTS)
+    assert (saved["MetricName"], saved["Dimensions"][0]["Value"]) == (
         "ConsumedWriteCapacityUnits",
-        "EntriesApplied",
-    ]
-    assert one["MetricStat"]["Metric"]["Dimensions"] == [
-        {"Name": "TableName", "Value": {"Ref": "PrimaryTable"}}
-    ]
-    assert (alarm["Threshold"], alarm["EvaluationPeriods"]) == (0, 3)
-    assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
+        {"Ref": "PrimaryTable"},
+    )
+    assert saved["ComparisonOperator"] == "GreaterThanThreshold"
+    assert (applied["MetricName"], applied["TreatMissingData"]) == ("EntriesApplied", "breaching")
+    assert applied["ComparisonOperator"] == "LessThanOrEqualToThreshold"
+    for part in (saved, applied):
+        assert (part["Threshold"], part["Period"], part["EvaluationPeriods"]) == (0, 300, 3)
+        assert "AlarmActions" not in part
 
 
 def test_alarms_watch_this_stack_alone(template: Template) -> None:
     for alarm in of_type(template, "AWS::CloudWatch::Alarm").values():
-        queries = [q["MetricStat"]["Metric"] for q in alarm.get("Metrics", []) if "MetricStat" in q]
-        for metric in queries or [alarm]:
-            ours = metric["Namespace"] == {"Ref": "AWS::StackName"}
-            assert ours or metric["Dimensions"]
+        ours = alarm["Namespace"] == {"Ref": "AWS::StackName"}
+        assert ours or alarm["Dimensions"]
 
 
 def test_the_dashboard_is_one_and_its_body_is_json(template: Template) -> None:
