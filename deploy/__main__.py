@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from deploy import aws, discovery
+from deploy.api_logs import ensure_api_logs
 from deploy.bucket import check_bucket, ensure_bucket, own_bucket
 from deploy.interpreter import interpreter
 from deploy.package import TEMPLATE, ZIP, package
@@ -67,7 +68,9 @@ def _deploy(stage: Stage, environ: Mapping[str, str]) -> None:
         ensure_bucket(s3, bucket, account.number, account.region)
     template = aws.upload(stage, out, bucket)
     # 3. Make the stack; its own issuer learns where the gallery is.
-    outputs = aws.deploy(stage, template, bucket, given)
+    ensure_api_logs(aws.client, account.region)
+    may_lose = environ.get("CONFIRM") == stage.stack
+    outputs = aws.deploy(stage, template, bucket, given, may_lose=may_lose)
     if "UserPoolId" in outputs and "GalleryUrl" not in outputs:
         print("Telling the issuer where the gallery is …")
         gallery = {"GalleryUrl": outputs["EndpointURL"]}

@@ -12,7 +12,12 @@ Json = dict[str, Any]
 SERVING = ("authorize", READ_API, API_HANDLER, "on_images")
 """The functions that a user waits for."""
 
+SCHEDULED = "scheduled_sweep"
+
 MINUTE = 60
+_ABOVE = "GreaterThanThreshold"
+_NOT_ABOVE = "LessThanOrEqualToThreshold"
+_TELLS: Json = {"AlarmActions": [{"Ref": "AlarmTopic"}], "OKActions": [{"Ref": "AlarmTopic"}]}
 STACK = {"Ref": "AWS::StackName"}
 
 
@@ -29,13 +34,14 @@ class Metric:
 @dataclass(frozen=True, slots=True)
 class Alarm:
     """Rings when the metric was above `above` in each of the last `periods` periods of so many
-    seconds. Where there are no data, nothing was wrong."""
+    seconds; with `is_silence`, when it was not. No data count as 0."""
 
     description: str
     metric: Metric
     above: float = 0
     period: int = 5 * MINUTE
     periods: int = 1
+    is_silence: bool = False
 
     def resource(self) -> Json:
         metric = self.metric
@@ -43,20 +49,25 @@ class Alarm:
             "Type": "AWS::CloudWatch::Alarm",
             "Properties": {
                 "AlarmDescription": self.description,
-                "AlarmActions": [{"Ref": "AlarmTopic"}],
-                "OKActions": [{"Ref": "AlarmTopic"}],
+                **_TELLS,
                 "Namespace": metric.namespace,
                 "MetricName": metric.name,
                 "Dimensions": [{"Name": name, "Value": of} for name, of in metric.dimensions],
                 "Statistic": metric.statistic,
                 "Period": self.period,
-                "ComparisonOperator": "GreaterThanThreshold",
+                "ComparisonOperator": _NOT_ABOVE if self.is_silence else _ABOVE,
                 "Threshold": self.above,
                 "EvaluationPeriods": self.periods,
                 "DatapointsToAlarm": self.periods,
-                "TreatMissingData": "notBreaching",
+                "TreatMissingData": "breaching" if self.is_silence else "notBreaching",
             },
         }
+
+    def part(self) -> Json:
+        """Of another alarm: it tells nobody."""
+        made = self.resource()
+        told = {name: value for name, value in made["Properties"].items() if name not in _TELLS}
+        return {**made, "Condition": "HasAlarmEmail", "Properties": told}
 
 
 def of_function(function: str, name: str, statistic: str = "Sum") -> Metric:
@@ -109,17 +120,23 @@ def alarms_of(stage: Stage) -> dict[str, Alarm]:
         "SyncFailedAlarm": Alarm(
             "Users' syncs fail again and again.", ours("SyncFailed"), above=5, periods=3
         ),
+        "SweepSilentAlarm": Alarm(
+            "The scheduled sweep has not run: nothing brings up to date whom the stream forgot.",
+            of_function(SCHEDULED, "Invocations"),
+            period=15 * MINUTE,
+            is_silence=True,
+        ),
         **{
             f"{logical_id(function)}ErrorsAlarm": Alarm(
                 f"{function} crashes, or runs out of time.", of_function(function, "Errors")
             )
-            for function in (*SERVING, "scheduled_sweep")
+            for function in (*SERVING, SCHEDULED)
         },
         **{
             f"{logical_id(function)}ThrottlesAlarm": Alarm(
                 f"Lambda has no room to run {function}.", of_function(function, "Throttles")
             )
-            for function in SERVING
+            for function in (*SERVING, SCHEDULED)
         },
         **{
             f"{table}{kind}ThrottlesAlarm": Alarm(
@@ -129,6 +146,34 @@ def alarms_of(stage: Stage) -> dict[str, Alarm]:
             )
             for table in TABLES
             for kind in ("Read", "Write")
+        },
+    }
+
+
+PARTS = {
+    "SavedPart": Alarm(
+        "Entries are saved.", of_table("PrimaryTable", "ConsumedWriteCapacityUnits"), periods=3
+    ),
+    "NothingAppliedPart": Alarm(
+        "No entry comes to any partition.", ours("EntriesApplied"), periods=3, is_silence=True
+    ),
+}
+"""Of the alarm that what should follow a save does not. By itself neither is trouble."""
+
+
+def not_applied() -> dict[str, Json]:
+    """It costs as much as seven others, so only a stage that tells somebody has it."""
+    rule = " AND ".join(f'ALARM("${{{name}}}")' for name in PARTS)
+    return {
+        **{name: part.part() for name, part in PARTS.items()},
+        "NotAppliedAlarm": {
+            "Type": "AWS::CloudWatch::CompositeAlarm",
+            "Condition": "HasAlarmEmail",
+            "Properties": {
+                "AlarmDescription": "Entries are saved, and libraries show nothing new.",
+                "AlarmRule": {"Fn::Sub": rule},
+                **_TELLS,
+            },
         },
     }
 
@@ -146,7 +191,7 @@ def alarms(stage: Stage) -> dict[str, Json]:
         },
     }
     made = {name: alarm.resource() for name, alarm in alarms_of(stage).items()}
-    return {"AlarmTopic": topic, "AlarmSubscription": subscription, **made}
+    return {"AlarmTopic": topic, "AlarmSubscription": subscription, **made, **not_applied()}
 
 
 _TOPIC = "${AWS::StackName}-alarms"

@@ -1,25 +1,103 @@
 """What the template says of the API beyond what Chalice makes of the routes."""
 
+import json
 from collections.abc import Collection
 from typing import Any
 
 from chalice.app import Chalice
 
 from chalicelib.api.answer import Answer
+from chalicelib.api.gallery import HSTS
 from chalicelib.api.gateway import GATEWAY_RESPONSES, gateway_response
 from deploy.functions import READ_API, logical_id
+from deploy.stages import LOG_DAYS, Stage
 
 READ_METHODS = frozenset({"GET", "HEAD"})
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
+Json = dict[str, Any]
+
+BEARER = r"(?i)^bearer +[\w-]+\.[\w-]+\.[\w-]+ *$"
+"""What of a header may be a token: for all else API Gateway answers 401 by itself, and no function
+runs. It lets through all that `chalicelib.auth` takes."""
+
+TLS = "SecurityPolicy_TLS13_1_2_2021_06"
+"""API Gateway's name of: TLS 1.2 and 1.3 alone. Left to itself it takes 1.0."""
+
+ACCESS = {
+    "requestId": "$context.requestId",
+    "time": "$context.requestTimeEpoch",
+    "ip": "$context.identity.sourceIp",
+    "user": "$context.authorizer.principalId",
+    "method": "$context.httpMethod",
+    "route": "$context.resourcePath",  # the pattern: what people type stands in no log
+    "status": "$context.status",
+    "refusal": "$context.error.responseType",  # where API Gateway answers by itself
+    "function": "$context.integration.status",
+    "milliseconds": "$context.responseLatency",
+    "bytes": "$context.responseLength",
+}
+"""What is logged of each request, also of one that no function sees (API Gateway developer guide,
+"Variables for access logging")."""
+
 _INTEGRATION = "x-amazon-apigateway-integration"
 
 
-def definition(app: Chalice) -> dict[str, Any]:
+def resources(stage: Stage, app: Chalice) -> dict[str, Json]:
+    return {
+        "RestAPI": {"Properties": _api(app)},
+        "AccessLog": {
+            "Type": "AWS::Logs::LogGroup",
+            "Properties": {
+                "LogGroupName": {"Fn::Sub": "/aws/apigateway/${AWS::StackName}"},
+                "RetentionInDays": LOG_DAYS,
+            },
+        },
+        "ReadApiInvokePermission": permission(READ_API),
+        "Firewall": _firewall(stage),
+    }
+
+
+def _api(app: Chalice) -> Json:
+    limits = {
+        "ThrottlingRateLimit": {"Ref": "ApiRateLimit"},
+        "ThrottlingBurstLimit": {"Ref": "ApiBurstLimit"},
+    }
+    return {
+        "EndpointConfiguration": {"Type": "REGIONAL"},
+        "SecurityPolicy": TLS,
+        "MethodSettings": [{"HttpMethod": "*", "ResourcePath": "/*", **limits}],
+        "AccessLogSetting": {
+            "DestinationArn": {"Fn::GetAtt": ["AccessLog", "Arn"]},
+            "Format": json.dumps(ACCESS),
+        },
+        "DefinitionBody": definition(app),
+    }
+
+
+def _firewall(stage: Stage) -> Json:
+    arn = "arn:${AWS::Partition}:apigateway:${AWS::Region}::/restapis/${RestAPI}/stages/"
+    return {
+        "Type": "AWS::WAFv2::WebACLAssociation",
+        "Condition": "HasWebAclArn",
+        "DependsOn": f"RestAPI{stage.api_stage}Stage",  # SAM's name of the API's stage
+        "Properties": {
+            "ResourceArn": {"Fn::Sub": arn + stage.api_stage},
+            "WebACLArn": {"Ref": "WebAclArn"},
+        },
+    }
+
+
+def definition(app: Chalice) -> Json:
     """Reads go to the function that may only read. So does, without a token, any method that a
     path does not have: the app itself answers, OPTIONS with what CORS asks for, others with 405."""
     return {
         "info": {"title": {"Ref": "AWS::StackName"}},  # API Gateway's metrics go by this name
+        "securityDefinitions": {
+            "authorize": {
+                "x-amazon-apigateway-authorizer": {"identityValidationExpression": BEARER}
+            }
+        },
         "paths": {path: _path(methods) for path, methods in app.routes.items()},
         "x-amazon-apigateway-gateway-responses": {
             kind: _gateway_response(gateway_response(kind)) for kind in GATEWAY_RESPONSES
@@ -45,11 +123,12 @@ def _uri() -> dict[str, Any]:
 
 def _gateway_response(answer: Answer) -> dict[str, Any]:
     """The answer in API Gateway's words for a fixed one (quotes mark a constant)."""
+    headers = {**answer.headers, **HSTS}
     return {
         "statusCode": str(answer.status),
         "responseTemplates": {"application/json": answer.body},
         "responseParameters": {
-            f"gatewayresponse.header.{name}": f"'{value}'" for name, value in answer.headers.items()
+            f"gatewayresponse.header.{name}": f"'{value}'" for name, value in headers.items()
         },
     }
 

@@ -37,7 +37,7 @@ def dashboard(stage: Stage) -> Json:
     return {
         "Type": "AWS::CloudWatch::Dashboard",
         "Properties": {
-            "DashboardName": {"Ref": "AWS::StackName"},
+            "DashboardName": {"Fn::Sub": "${AWS::StackName}-${AWS::Region}"},  # all regions share
             "DashboardBody": {"Fn::Sub": json.dumps({"widgets": widgets})},
         },
     }

@@ -7,12 +7,12 @@ first deployment has a second step (`deploy.__main__`).
 
 from typing import Any
 
+from deploy.parameters import if_given
 from deploy.stages import Stage
 
 Json = dict[str, Any]
 
 OWN = "OwnIssuer"
-HAS_GALLERY = "HasGalleryUrl"
 NO_GALLERY = "https://gallery.invalid/"
 """Until `GalleryUrl` is known; a client has to have an address."""
 
@@ -40,7 +40,6 @@ def conditions() -> Json:
     others = [name for name in _OWN if _condition(name) != OWN]
     return {
         OWN: _is_empty("OidcIssuer"),
-        HAS_GALLERY: {"Fn::Not": [_is_empty("GalleryUrl")]},
         **{_condition(n): {"Fn::And": [{"Condition": OWN}, _is_empty(n)]} for n in others},
     }
 
@@ -65,7 +64,7 @@ def resources(stage: Stage) -> dict[str, Json]:
 def outputs() -> Json:
     return {
         "UserPoolId": {"Condition": OWN, "Value": {"Ref": "UserPool"}},
-        "GalleryUrl": {"Condition": HAS_GALLERY, "Value": {"Ref": "GalleryUrl"}},
+        "GalleryUrl": {"Condition": "HasGalleryUrl", "Value": {"Ref": "GalleryUrl"}},
     }
 
 
@@ -86,7 +85,7 @@ def _pool(stage: Stage) -> Json:
 
 def _client() -> Json:
     """A public one, for the authorization code with PKCE; by password for an operator alone."""
-    gallery = {"Fn::If": [HAS_GALLERY, {"Ref": "GalleryUrl"}, NO_GALLERY]}
+    gallery = if_given("GalleryUrl", {"Ref": "GalleryUrl"}, NO_GALLERY)
     return {
         "ClientName": "gallery",
         "GenerateSecret": False,

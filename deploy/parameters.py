@@ -23,6 +23,14 @@ SIGN_IN_ENDPOINTS = {
 OF_A_NAMED_ISSUER = ("OidcAudience", "OidcJwksUrl")
 """What tokens cannot be judged without. A stage's own issuer has it."""
 
+OPTIONAL = (
+    *("GalleryUrl", "AlarmEmail", "WebAclArn", "KmsKeyArn"),
+    *("MaxReadUnits", "MaxWriteUnits", "StreamConcurrency", "SweepConcurrency"),
+)
+"""What a stage may go without: `if_given` says what becomes of it."""
+
+NOTHING = {"Ref": "AWS::NoValue"}
+
 HTTPS = r"https://[A-Za-z0-9._-]+(:[0-9]+)?(/[^\s|]*)?"
 _ORIGIN = r"https?://[A-Za-z0-9._-]+(:[0-9]+)?"
 _TABLE = r"[A-Za-z0-9_.-]{3,255}"
@@ -103,6 +111,38 @@ def parameters(stage: Stage) -> dict[str, Parameter]:
             "a whole number from 1000 to 9999999",
             default="10000",
         ),
+        "ApiRateLimit": _count(
+            "Requests a second that the stage takes, of all users together; more are answered 429.",
+            default="1000",
+        ),
+        "ApiBurstLimit": _count("Requests that it takes at once.", default="2000"),
+        "WebAclArn": _parameter(
+            "AWS WAF's web ACL before the API (regional, of this region); none if empty.",
+            r"(arn:[a-z-]+:wafv2:\S+)?",
+            "the ARN of a web ACL, or empty",
+            default="",
+        ),
+        "KmsKeyArn": _parameter(
+            "The KMS key that encrypts the tables; AWS's own if empty. Its policy has to let "
+            "principals of the account use it through DynamoDB.",
+            r"(arn:[a-z-]+:kms:\S+)?",
+            "the ARN of a KMS key, or empty",
+            default="",
+        ),
+        "RecoveryDays": _parameter(
+            "For how many days back the log of record can be restored.",
+            r"[1-9]|[12][0-9]|3[0-5]",
+            "a number of days from 1 to 35",
+            default="35",
+        ),
+        "MaxReadUnits": _count_or_none("Read units a second beyond which a table refuses."),
+        "MaxWriteUnits": _count_or_none("Write units a second beyond which a table refuses."),
+        "StreamConcurrency": _count_or_none(
+            "Lambda concurrency kept for the stream's function alone, and its bound."
+        ),
+        "SweepConcurrency": _count_or_none(
+            "Lambda concurrency kept for the scheduled sweep alone, and its bound."
+        ),
         "PrimaryTableName": _table("the log of record", f"{APP}-{stage.name}-images"),
         "PartitionTableName": _table("the users' read copies", f"{APP}-{stage.name}-partition"),
         "IdempotencyTableName": _table(
@@ -132,6 +172,16 @@ def template_rules() -> dict[str, Any]:
             ],
         }
     }
+
+
+def conditions() -> dict[str, Any]:
+    """`HasAlarmEmail` and so on, by which the template asks whether something was given."""
+    return {f"Has{name}": {"Fn::Not": [{"Fn::Equals": [{"Ref": name}, ""]}]} for name in OPTIONAL}
+
+
+def if_given(name: str, given: Any, otherwise: Any = NOTHING) -> dict[str, Any]:
+    """`given`, as long as the optional parameter is not empty."""
+    return {"Fn::If": [f"Has{name}", given, otherwise]}
 
 
 def check(rules: Mapping[str, Parameter], given: Mapping[str, str]) -> None:
@@ -172,6 +222,19 @@ def _parameter(description: str, pattern: str, rule: str, **more: str) -> Parame
         "ConstraintDescription": f"must be {rule}",
         **{key.capitalize(): value for key, value in more.items()},
     }
+
+
+def _count(description: str, **more: str) -> Parameter:
+    return _parameter(description, "[1-9][0-9]{0,6}", "a number from 1 on", **more)
+
+
+def _count_or_none(description: str) -> Parameter:
+    return _parameter(
+        f"{description} No such bound if empty.",
+        "([1-9][0-9]{0,8})?",
+        "a number from 1 on, or empty",
+        default="",
+    )
 
 
 def _table(what: str, default: str) -> Parameter:

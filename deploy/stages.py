@@ -30,6 +30,9 @@ PYTHON = "3.13"
 PYTHONS = ("3.12", PYTHON, "3.14")
 """Lambda's, on Amazon Linux 2023. What is before is on a system too old for today's libraries."""
 
+LOG_DAYS = 30
+"""For which logs are kept."""
+
 ARCHITECTURES = ("x86_64", "arm64")
 
 

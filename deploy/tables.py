@@ -7,18 +7,20 @@ from pynamodb.models import Model
 
 from chalicelib.items import EXPIRES_AT
 from chalicelib.tables import MarkerItem, PartitionItem, PrimaryItem
+from deploy.parameters import if_given
 from deploy.stages import Stage
 
 Resource = dict[str, Any]
 
 
 def tables(stage: Stage) -> dict[str, Resource]:
-    """On demand, encrypted, with point-in-time recovery. In production they outlive the stack, and
-    refuse deletion until that is switched off."""
+    """On demand, and encrypted. In production they outlive the stack, and refuse deletion until
+    that is switched off. Only the log of record has point-in-time recovery: partitions are made
+    from it, and markers are of one day."""
     keys_only = {"StreamSpecification": {"StreamViewType": "KEYS_ONLY"}}
     ttl = {"AttributeName": EXPIRES_AT, "Enabled": True}
     return {
-        "PrimaryTable": _table(stage, "PrimaryTableName", PrimaryItem, keys_only),
+        "PrimaryTable": _table(stage, "PrimaryTableName", PrimaryItem, keys_only | _recovery()),
         "PartitionTable": _table(stage, "PartitionTableName", PartitionItem, {}),
         "IdempotencyTable": _table(
             stage, "IdempotencyTableName", MarkerItem, {"TimeToLiveSpecification": ttl}
@@ -35,13 +37,35 @@ def _table(stage: Stage, name: str, model: type[Model], more: Mapping[str, Any])
         "Properties": {
             "TableName": {"Ref": name},
             "BillingMode": "PAY_PER_REQUEST",
-            "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
-            "SSESpecification": {"SSEEnabled": True},
+            "OnDemandThroughput": _maxima(),
+            "SSESpecification": _encryption(),
             "DeletionProtectionEnabled": stage.production,
             **_schema(model),
             **more,
         },
     }
+
+
+def _recovery() -> dict[str, Any]:
+    return {
+        "PointInTimeRecoverySpecification": {
+            "PointInTimeRecoveryEnabled": True,
+            "RecoveryPeriodInDays": {"Ref": "RecoveryDays"},
+        }
+    }
+
+
+def _maxima() -> dict[str, Any]:
+    """Each table's, so that no loop of anybody's costs without bound."""
+    read = {"MaxReadRequestUnits": {"Ref": "MaxReadUnits"}}
+    write = {"MaxWriteRequestUnits": {"Ref": "MaxWriteUnits"}}
+    with_read = if_given("MaxWriteUnits", read | write, read)
+    return if_given("MaxReadUnits", with_read, if_given("MaxWriteUnits", write))
+
+
+def _encryption() -> dict[str, Any]:
+    own = {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": {"Ref": "KmsKeyArn"}}
+    return if_given("KmsKeyArn", own, {"SSEEnabled": True})
 
 
 def _schema(model: type[Model]) -> dict[str, Any]:

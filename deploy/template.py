@@ -5,22 +5,24 @@ from typing import Any
 
 from chalice.app import Chalice
 
-from deploy import alarms, api, dashboard, own_issuer
+from deploy import alarms, api, dashboard, operators, own_issuer
 from deploy.functions import API_HANDLER, GRANTS, READ_API, SWEEP, logical_id
-from deploy.parameters import parameters, template_rules
+from deploy.parameters import conditions, if_given, parameters, template_rules
 from deploy.roles import READER_ROLE, arn, roles
-from deploy.stages import Stage
+from deploy.stages import LOG_DAYS, Stage
 from deploy.tables import tables
 
 Json = dict[str, Any]
 
-LOG_DAYS = 30
 RETRIES = 5
 RECORD_AGE = 3600
 """Seconds after which a record of the stream is given up on, and its dead letter written."""
 
 LETTER_DAYS = 14
 """SQS keeps messages no longer. The stream forgets what they point to after 24 hours."""
+
+CONCURRENCY = {"on_images": "StreamConcurrency", "scheduled_sweep": "SweepConcurrency"}
+"""What runs without anybody waiting: requests at their peak must not starve it, nor it them."""
 
 OPERATION_SECONDS = 900
 """The longest that a function may run. No letter shows again while its redrive may still run."""
@@ -33,7 +35,7 @@ def additions(stage: Stage, app: Chalice) -> Json:
         "Parameters": parameters(stage),
         "Rules": template_rules(),
         "Conditions": {
-            "HasAlarmEmail": {"Fn::Not": [{"Fn::Equals": [_ref("AlarmEmail"), ""]}]},
+            **conditions(),
             **own_issuer.conditions(),
         },
         # Without it SAM makes a second API stage, called "Stage".
@@ -45,13 +47,8 @@ def additions(stage: Stage, app: Chalice) -> Json:
             **_dead_letter_queue(),
             **_log_groups(),
             **{logical_id(name): _function(stage, name) for name in GRANTS},
-            "RestAPI": {
-                "Properties": {
-                    "EndpointConfiguration": {"Type": "REGIONAL"},
-                    "DefinitionBody": api.definition(app),
-                }
-            },
-            "ReadApiInvokePermission": api.permission(READ_API),
+            **api.resources(stage, app),
+            **operators.policies(),
             **alarms.alarms(stage),
             "Dashboard": dashboard.dashboard(stage),
         },
@@ -71,6 +68,10 @@ def _function(stage: Stage, name: str) -> Json:
         },
         "Environment": {"Variables": _environment(stage, name)},
     }
+    if name in CONCURRENCY:
+        properties["ReservedConcurrentExecutions"] = if_given(
+            CONCURRENCY[name], _ref(CONCURRENCY[name])
+        )
     if name == "on_images":
         properties["Events"] = {"OnImagesDynamodbEventSource": {"Properties": _event_source()}}
     if name == SWEEP:
@@ -155,6 +156,7 @@ def _outputs() -> Json:
         **{f"{table}Name": {"Value": _ref(table)} for table in tables},
         "DeadLetterQueueUrl": {"Value": _ref("DeadLetterQueue")},
         **own_issuer.outputs(),
+        **{name: {"Value": _ref(name)} for name in operators.POLICIES},
     }
 
 

@@ -25,7 +25,11 @@ SETTINGS = '<meta name="image-storage" content="" />'
 
 TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
+HSTS = {"Strict-Transport-Security": "max-age=31536000"}
+"""Whoever came once by https comes no other way for a year. On plain http it says nothing."""
+
 PROTECTION = {
+    **HSTS,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",

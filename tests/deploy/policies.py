@@ -15,6 +15,7 @@ ARNS = {
     ("AWS::DynamoDB::Table", "StreamArn"): f"arn:aws:dynamodb:{REGIONAL}:table/{{}}/stream/2026",
     ("AWS::SQS::Queue", "Arn"): f"arn:aws:sqs:{REGIONAL}:{{}}",
     ("AWS::Logs::LogGroup", "Arn"): f"arn:aws:logs:{REGIONAL}:log-group:{{}}:*",
+    ("AWS::Serverless::Function", "Arn"): f"arn:aws:lambda:{REGIONAL}:function:{{}}",
     ("AWS::IAM::Role", "Arn"): f"arn:aws:iam::{ACCOUNT}:role/{{}}",
 }
 """What the attribute of a resource of that type looks like, by the resource's logical name."""
@@ -63,6 +64,10 @@ class Stack:
             if {"Ref": role} in policy["Roles"]
         ]
         return [self.resolved(policy["PolicyDocument"]) for policy in [*inline, *attached]]
+
+    def managed(self, policy: str) -> Any:
+        """The document of a policy that is attached to nobody yet."""
+        return self.resolved(self.resources[policy]["Properties"]["PolicyDocument"])
 
     def statements(self, role: str) -> list[dict[str, Any]]:
         return [statement for policy in self.policies(role) for statement in policy["Statement"]]

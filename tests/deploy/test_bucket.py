@@ -17,7 +17,7 @@ OURS = {"Bucket": NAME, "ExpectedBucketOwner": ACCOUNT}
 
 @pytest.fixture
 def s3() -> Any:
-    keys = {"aws_access_key_id": "key", "aws_secret_access_key": "secret"}
+    keys: dict[str, Any] = {"aws_access_key_id": "key", "aws_secret_access_key": "secret"}
     return botocore.session.get_session().create_client("s3", "eu-central-1", **keys)
 
 

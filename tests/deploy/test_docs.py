@@ -17,7 +17,9 @@ TESTS = ROOT / "tests"
 TEXT = (ROOT / "docs/operations.md").read_text()
 
 
-@pytest.mark.parametrize("name", [*alarms_of(DEV), *get_args(Name), *parameters(DEV)])
+@pytest.mark.parametrize(
+    "name", [*alarms_of(DEV), "NotAppliedAlarm", *get_args(Name), *parameters(DEV)]
+)
 def test_it_tells_of(name: str) -> None:
     assert f"`{name}`" in TEXT or f'"{name}"' in TEXT
 

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from cloudsplaining.scan.policy_document import PolicyDocument
 
+from chalicelib.operations import OPERATIONS
 from chalicelib.users import USERS_INDEX
 from deploy.functions import API_HANDLER, GRANTS, READ_API, USERS, logical_id
+from deploy.operators import CONTENT, POLICIES
 from deploy.stages import Stage
 from local.engine import cache_dir
 from tests.deploy.conftest import DEV, PROD, Template
@@ -66,7 +68,7 @@ def test_roles_have_nothing_but_the_policies_that_are_judged_here(stack: Stack) 
     for function in stack.of_type("AWS::Serverless::Function").values():
         assert "Policies" not in function
     others = set(stack.of_type("AWS::IAM")) - set(stack.of_type("AWS::IAM::Role"))
-    assert others == ({"ReadApiMayBeReader"} if stack.is_bound else set())
+    assert others - set(POLICIES) == ({"ReadApiMayBeReader"} if stack.is_bound else set())
 
 
 def test_functions_roles_are_for_lambda_alone(stack: Stack) -> None:
@@ -133,7 +135,8 @@ def test_no_role_allows_actions_or_resources_by_a_wildcard(stack: Stack) -> None
         for action, resource in all_leaves(stack)
         if set("*?") & set(action + resource)
     }
-    logs = {(a, stack.arn(group)) for group in stack.of_type("AWS::Logs::LogGroup") for a in LOG}
+    groups = [f"{logical_id(function)}LogGroup" for function in GRANTS]
+    logs = {(a, stack.arn(group)) for group in groups for a in LOG}
     assert wild == logs | {(LIST_STREAMS, f"{stack.arn('PrimaryTable')}/stream/*")}
 
 
@@ -218,6 +221,8 @@ def findings(policy: Any) -> dict[str, Any]:
 
 def test_the_linter_of_least_privilege_finds_nothing(stack: Stack) -> None:
     """Neither actions that lack a resource nor ways to more, nor actions that it does not know."""
+    for policy in POLICIES:
+        assert findings(stack.managed(policy)) == {}, policy
     for role in stack.of_type("AWS::IAM::Role"):
         for policy in stack.policies(role):
             assert findings(policy) == {}, role
@@ -268,6 +273,31 @@ def a_stream_of(leave: Leave) -> Leave:
     """Logs are asked for by the name of a stream."""
     action, resource = leave
     return (action, resource.removesuffix("*") + "log-stream:1") if action in LOG else leave
+
+
+# Operators
+
+
+def test_every_operation_is_in_one_policy_for_operators() -> None:
+    named = [function for _purpose, functions in POLICIES.values() for function in functions]
+    assert sorted(named) == sorted(OPERATIONS)
+    assert set(CONTENT) == set(POLICIES["UserRequestsPolicy"][1])
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_an_operator_invokes_the_operations_of_the_policy_and_nothing_else(
+    plain: Stack, judge: Judge, policy: str
+) -> None:
+    """Who may invoke the API's function can be any user: the event says who is asking."""
+    own = {logical_id(function) for function in POLICIES[policy][1]}
+    operator = f"arn:aws:iam::{ACCOUNT}:role/operator"
+    functions = sorted(map(logical_id, GRANTS))
+    asked = [
+        Request(operator, [plain.managed(policy)], "lambda:InvokeFunction", plain.arn(function))
+        for function in functions
+    ]
+    answers = dict(zip(functions, judge.answers(asked), strict=True))
+    assert answers == {name: ALLOWED if name in own else DENIED for name in functions}
 
 
 TAGGED = {"aws:PrincipalTag/user_id": ALICE}

@@ -1,9 +1,11 @@
 """The template that is deployed: every setting that safety, cost or an operator relies on."""
 
 import json
+import re
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,12 @@ import pytest
 import app
 from chalicelib.api.gateway import GATEWAY_RESPONSES
 from chalicelib.api.problems import PROBLEMS
+from chalicelib.auth import bearer_token
 from chalicelib.botocore_client import client
+from chalicelib.errors import Unauthenticated
 from chalicelib.operations import OPERATIONS
 from chalicelib.operations.sweep import DEFAULT_READ_UNITS, MAX_READ_UNITS, MIN_READ_UNITS
-from deploy.alarms import alarms_of
+from deploy.alarms import PARTS, alarms_of
 from deploy.functions import GRANTS, logical_id
 from deploy.own_issuer import setting
 from deploy.parameters import check, parameters
@@ -74,8 +78,10 @@ def test_everything_that_a_stage_may_set_is_a_parameter_with_a_rule(template: Te
     assert set(parameters) == {
         *("OidcIssuer", "OidcAudience", "OidcJwksUrl", "OidcClientId"),
         *("OidcAuthorizationEndpoint", "OidcTokenEndpoint", "OidcEndSessionEndpoint"),
-        *("GalleryUrl", "CorsOrigins", "AlarmEmail"),
+        *("GalleryUrl", "CorsOrigins", "AlarmEmail", "WebAclArn", "KmsKeyArn", "RecoveryDays"),
         *("StreamParallelism", "SweepSchedule", "SweepReadUnits"),
+        *("ApiRateLimit", "ApiBurstLimit", "MaxReadUnits", "MaxWriteUnits"),
+        *("StreamConcurrency", "SweepConcurrency"),
         *(f"{table}Name" for table in TABLES),
     }
     for parameter in parameters.values():
@@ -185,13 +191,50 @@ def test_the_console_too_refuses_an_issuer_without_what_it_takes(template: Templ
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_each_table_is_on_demand_encrypted_and_can_be_restored(
+def test_each_table_is_on_demand_within_bounds_and_encrypted(
     template: Template, table: str
 ) -> None:
+    """By the stage's own key, if it names one."""
     properties = template["Resources"][table]["Properties"]
     assert properties["BillingMode"] == "PAY_PER_REQUEST"
-    assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
-    assert properties["SSESpecification"] == {"SSEEnabled": True}
+    read, write = (
+        {f"Max{kind}RequestUnits": {"Ref": f"Max{kind}Units"}} for kind in ("Read", "Write")
+    )
+    for given, bounds in {
+        (): {"Ref": "AWS::NoValue"},
+        ("MaxReadUnits",): read,
+        ("MaxWriteUnits",): write,
+        ("MaxReadUnits", "MaxWriteUnits"): read | write,
+    }.items():
+        assert chosen(properties["OnDemandThroughput"], given) == bounds
+    assert chosen(properties["SSESpecification"], ()) == {"SSEEnabled": True}
+    assert chosen(properties["SSESpecification"], ("KmsKeyArn",)) == {
+        "SSEEnabled": True,
+        "SSEType": "KMS",
+        "KMSMasterKeyId": {"Ref": "KmsKeyArn"},
+    }
+
+
+def chosen(value: Any, given: Collection[str]) -> Any:
+    """What is left of `Fn::If` when just these optional parameters are given."""
+    while isinstance(value, dict) and "Fn::If" in value:
+        condition, then, otherwise = value["Fn::If"]
+        value = then if condition.removeprefix("Has") in given else otherwise
+    return value
+
+
+def test_the_log_of_record_alone_can_be_restored(template: Template) -> None:
+    """All the rest is made from it, or is of one day; the recovery of each would be paid for."""
+    tables = of_type(template, "AWS::DynamoDB::Table")
+    recovery = {name: of.get("PointInTimeRecoverySpecification") for name, of in tables.items()}
+    assert recovery == {
+        "PrimaryTable": {
+            "PointInTimeRecoveryEnabled": True,
+            "RecoveryPeriodInDays": {"Ref": "RecoveryDays"},
+        },
+        "PartitionTable": None,
+        "IdempotencyTable": None,
+    }
 
 
 def test_there_are_just_these_tables(template: Template) -> None:
@@ -333,6 +376,21 @@ def test_the_budget_that_a_stage_may_set_is_one_that_the_sweep_takes() -> None:
     assert (MIN_READ_UNITS, MAX_READ_UNITS) == (1000, 10_000_000)
 
 
+def test_what_nobody_waits_for_may_have_concurrency_of_its_own(template: Template) -> None:
+    """None by default: an account's first ten are too few to keep any."""
+    kept = {
+        name: function["ReservedConcurrentExecutions"]
+        for name, function in of_type(template, FUNCTION).items()
+        if "ReservedConcurrentExecutions" in function
+    }
+    parameters = {"OnImages": "StreamConcurrency", "ScheduledSweep": "SweepConcurrency"}
+    for given in ((), tuple(parameters.values())):
+        assert {name: chosen(value, given) for name, value in kept.items()} == {
+            name: {"Ref": parameter if given else "AWS::NoValue"}
+            for name, parameter in parameters.items()
+        }
+
+
 # Functions
 
 
@@ -430,6 +488,70 @@ def test_api_gateway_may_call_both_functions_and_the_authorizer(template: Templa
     assert {permission["Principal"] for permission in permissions} == {"apigateway.amazonaws.com"}
 
 
+def test_the_stage_takes_so_many_requests_a_second(template: Template) -> None:
+    """All of its routes together, whatever the account would take."""
+    (settings,) = template["Resources"]["RestAPI"]["Properties"]["MethodSettings"]
+    assert settings == {
+        "HttpMethod": "*",
+        "ResourcePath": "/*",
+        "ThrottlingRateLimit": {"Ref": "ApiRateLimit"},
+        "ThrottlingBurstLimit": {"Ref": "ApiBurstLimit"},
+    }
+
+
+def test_it_takes_no_tls_below_1_2(template: Template) -> None:
+    api = template["Resources"]["RestAPI"]["Properties"]
+    assert api["SecurityPolicy"] == "SecurityPolicy_TLS13_1_2_2021_06"
+
+
+def test_each_request_is_logged_without_what_people_wrote(template: Template) -> None:
+    """Also what API Gateway answers by itself: why, to which address. No path, query or header."""
+    setting = template["Resources"]["RestAPI"]["Properties"]["AccessLogSetting"]
+    assert setting["DestinationArn"] == {"Fn::GetAtt": ["AccessLog", "Arn"]}
+    assert template["Resources"]["AccessLog"]["Properties"]["RetentionInDays"] == 30
+    told = json.loads(setting["Format"])
+    assert told["refusal"] == "$context.error.responseType"
+    assert told["ip"] == "$context.identity.sourceIp"
+    assert told["route"] == "$context.resourcePath"
+    assert not {"$context.path", "$context.error.message"} & set(told.values())
+    assert all(value.startswith("$context.") for value in told.values())
+
+
+def test_a_firewall_stands_before_the_stage_if_there_is_one(template: Template) -> None:
+    """After the stage, whose name is SAM's."""
+    firewall = template["Resources"]["Firewall"]
+    assert firewall["Condition"] == "HasWebAclArn"
+    assert firewall["DependsOn"] == "RestAPIapiStage"
+    assert firewall["Properties"]["WebACLArn"] == {"Ref": "WebAclArn"}
+    arn = firewall["Properties"]["ResourceArn"]["Fn::Sub"]
+    assert arn.endswith("::/restapis/${RestAPI}/stages/api")
+
+
+HEADERS = {
+    "Bearer a.b.c": True,
+    "bearer  eyJ-_0.eyJ.sig ": True,
+    "Bearer a.b.c d": False,
+    "Bearer a.b": False,
+    "Basic YTpi": False,
+    "xBearer a.b.c": False,
+    "Bearer a.b.ç": False,
+}
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_what_can_be_no_token_starts_no_function(template: Template, header: str) -> None:
+    """And whatever the authorizer would take comes to it. API Gateway's words are Java's, for which
+    letters are ASCII's."""
+    definition = template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]
+    authorizer = definition["securityDefinitions"]["authorize"]["x-amazon-apigateway-authorizer"]
+    pattern = authorizer["identityValidationExpression"]
+    assert authorizer["authorizerResultTtlInSeconds"] == 60
+    assert bool(re.match(pattern, header, re.ASCII)) == HEADERS[header]
+    with suppress(Unauthenticated):
+        bearer_token(header)
+        assert HEADERS[header]
+
+
 def test_answers_are_compressed_from_the_size_on_at_which_they_are_on_a_laptop(
     template: Template,
 ) -> None:
@@ -460,6 +582,7 @@ def test_what_the_gateway_answers_by_itself_is_a_problem_too(template: Template,
     headers = response["responseParameters"]
     assert headers["gatewayresponse.header.Content-Type"] == "'application/problem+json'"
     assert headers["gatewayresponse.header.Access-Control-Allow-Origin"] == "'*'"
+    assert headers["gatewayresponse.header.Strict-Transport-Security"] == "'max-age=31536000'"
     assert all(value[0] == value[-1] == "'" for value in headers.values())
 
 
@@ -474,11 +597,13 @@ def test_gateway_responses_hold_nothing_that_api_gateway_would_fill_in() -> None
 def test_there_is_an_alarm_for_each_kind_of_trouble_and_it_tells_somebody(
     template: Template,
 ) -> None:
-    alarms = of_type(template, "AWS::CloudWatch::Alarm")
-    assert set(alarms) == set(alarms_of(DEV))
+    found = of_type(template, "AWS::CloudWatch::Alarm")
+    assert set(found) == {*alarms_of(DEV), *PARTS}
+    alarms = {name: found[name] for name in alarms_of(DEV)}
     for alarm in alarms.values():
         assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "AlarmTopic"}]
-        assert alarm["TreatMissingData"] == "notBreaching"
+    silent = {name for name, of in alarms.items() if of["TreatMissingData"] != "notBreaching"}
+    assert silent == {"SweepSilentAlarm"}
     watched = {alarm["MetricName"] for alarm in alarms.values()}
     assert watched >= {
         "IteratorAge",
@@ -503,6 +628,7 @@ def test_there_is_an_alarm_for_each_kind_of_trouble_and_it_tells_somebody(
         ("ServerErrorsAlarm", "5XXError", 4, 300, 2),
         ("UsersBehindAlarm", "UsersBehind", 0, 300, 1),
         ("APIHandlerThrottlesAlarm", "Throttles", 0, 300, 1),
+        ("ScheduledSweepThrottlesAlarm", "Throttles", 0, 300, 1),
         ("PrimaryTableWriteThrottlesAlarm", "WriteThrottleEvents", 10, 300, 1),
     ],
 )
@@ -516,6 +642,34 @@ def test_an_alarm_rings_when(
     assert alarm["EvaluationPeriods"] == alarm["DatapointsToAlarm"] == periods
 
 
+def test_an_alarm_rings_when_the_sweep_is_silent(template: Template) -> None:
+    """Whether its schedule is off, or nothing is told of it any more."""
+    alarm = template["Resources"]["SweepSilentAlarm"]["Properties"]
+    assert (alarm["MetricName"], alarm["Statistic"]) == ("Invocations", "Sum")
+    assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": "ScheduledSweep"}}]
+    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("LessThanOrEqualToThreshold", 0)
+    assert (alarm["Period"], alarm["TreatMissingData"]) == (900, "breaching")
+
+
+def test_an_alarm_rings_when_saves_come_to_no_partition(template: Template) -> None:
+    """For a quarter of an hour; without saves there is nothing to come."""
+    (alarm,) = of_type(template, "AWS::CloudWatch::CompositeAlarm").values()
+    rule = 'ALARM("${SavedPart}") AND ALARM("${NothingAppliedPart}")'
+    assert alarm["AlarmRule"] == {"Fn::Sub": rule}
+    assert alarm["AlarmActions"] == [{"Ref": "AlarmTopic"}]
+    saved, applied = (template["Resources"][name]["Properties"] for name in PARTS)
+    assert (saved["MetricName"], saved["Dimensions"][0]["Value"]) == (
+        "ConsumedWriteCapacityUnits",
+        {"Ref": "PrimaryTable"},
+    )
+    assert saved["ComparisonOperator"] == "GreaterThanThreshold"
+    assert (applied["MetricName"], applied["TreatMissingData"]) == ("EntriesApplied", "breaching")
+    assert applied["ComparisonOperator"] == "LessThanOrEqualToThreshold"
+    for part in (saved, applied):
+        assert (part["Threshold"], part["Period"], part["EvaluationPeriods"]) == (0, 300, 3)
+        assert "AlarmActions" not in part
+
+
 def test_alarms_watch_this_stack_alone(template: Template) -> None:
     for alarm in of_type(template, "AWS::CloudWatch::Alarm").values():
         ours = alarm["Namespace"] == {"Ref": "AWS::StackName"}
@@ -524,6 +678,7 @@ def test_alarms_watch_this_stack_alone(template: Template) -> None:
 
 def test_the_dashboard_is_one_and_its_body_is_json(template: Template) -> None:
     (dashboard,) = of_type(template, "AWS::CloudWatch::Dashboard").values()
+    assert dashboard["DashboardName"] == {"Fn::Sub": "${AWS::StackName}-${AWS::Region}"}
     widgets = json.loads(dashboard["DashboardBody"]["Fn::Sub"])["widgets"]
     shown = {line[1] for widget in widgets for line in widget["properties"]["metrics"]}
     assert shown >= {

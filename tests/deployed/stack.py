@@ -57,8 +57,13 @@ class Project:
 
     def deploy(self, stage: str, **more: str) -> str:
         """With `more` parameters than the file has; answers what the command says."""
-        assignments = " ".join(f"{name}={value}" for name, value in more.items())
-        return self._run("deploy", stage, {"BUCKET": BUCKET, "PARAMETERS": assignments})
+        return self._run("deploy", stage, deploying(more))
+
+    def refuses_to_deploy(self, stage: str, **more: str) -> str:
+        """With these parameters; answers why."""
+        done = self._done("deploy", stage, deploying(more))
+        assert done.returncode == 1
+        return done.stderr
 
     def deploy_with_nothing_named(self, stage: str) -> str:
         """No bucket, no parameter, as a newcomer; answers what the command says."""
@@ -71,7 +76,15 @@ class Project:
         return self._run("destroy", stage, variables)
 
     def _run(self, command: str, stage: str, variables: Mapping[str, str]) -> str:
-        done = subprocess.run(
+        done = self._done(command, stage, variables)
+        said = done.stdout + done.stderr
+        assert done.returncode == 0, said
+        return said
+
+    def _done(
+        self, command: str, stage: str, variables: Mapping[str, str]
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
             [sys.executable, "-m", "deploy", command, stage],
             cwd=self.folder,
             env={**self.emulator.environ, **variables},
@@ -79,9 +92,11 @@ class Project:
             text=True,
             check=False,
         )
-        said: str = done.stdout + done.stderr
-        assert done.returncode == 0, said
-        return said
+
+
+def deploying(parameters: Mapping[str, str]) -> Mapping[str, str]:
+    assignments = " ".join(f"{name}={value}" for name, value in parameters.items())
+    return {"BUCKET": BUCKET, "PARAMETERS": assignments}
 
 
 def copy(source: Path, target: Path) -> None:

@@ -36,3 +36,12 @@ def test_with_another_parameter(
     assert answer.headers["Access-Control-Allow-Origin"] == another
     alice.api.post("/api/images", json=picture("after")).raise_for_status()
     wait_until(lambda: shown(alice) == [2, 1])
+
+
+def test_a_change_that_would_empty_a_table_is_refused(project: Project, stack: Stack) -> None:
+    """A new name is a new table. Nothing was changed by then."""
+    before = stack.outputs()
+    said = project.refuses_to_deploy("dev", PartitionTableName="another")
+    assert "in place of PartitionTable, and nothing was changed" in said
+    assert "CONFIRM=image-storage-dev" in said
+    assert stack.outputs() == before

@@ -945,6 +945,35 @@ MUTANTS = [
         'return "*" in tags or any(tag.startswith(\'"\') for tag in tags)',
         "tests/isolation/test_isolation.py -k anothers_tag",
     ),
+    # Deployment
+    Mutant(
+        "a-library-without-a-hash-is-packaged",
+        "deploy/libraries.py",
+        '"--require-hashes", ',
+        "",
+        "tests/deploy/test_libraries.py -k not_packaged",
+    ),
+    Mutant(
+        "anybodys-bucket-is-taken-for-ours",
+        "deploy/bucket.py",
+        "Bucket=name, ExpectedBucketOwner=account)\n    except exceptions.ClientError as",
+        "Bucket=name)\n    except exceptions.ClientError as",
+        "tests/deploy/test_bucket.py -k another_accounts",
+    ),
+    Mutant(
+        "a-table-that-is-perhaps-replaced-is",
+        "deploy/changes.py",
+        'replacement != "False"',
+        'replacement == "True"',
+        "tests/deploy/test_changes.py",
+    ),
+    Mutant(
+        "an-operator-may-be-any-user",
+        "deploy/operators.py",
+        '*("sync_user", ',
+        '*("api_handler", "sync_user", ',
+        "tests/deploy/test_policies.py -k every_operation",
+    ),
     # The gallery, by its own tests
     Mutant(
         "a-save-is-sent-again-under-a-new-key",

@@ -17,7 +17,10 @@ from local.engine import Connection
 from tests.mutation.mutants import MUTANTS, Mutant
 
 ROOT = Path(__file__).parents[2]
-COPIED = ("app.py", "chalicelib", "deploy", "local", "tests", "pyproject.toml", ".chalice")
+COPIED = (
+    *("app.py", "chalicelib", "deploy", "local", "tests"),
+    *("pyproject.toml", "requirements.txt", ".chalice"),
+)
 GALLERY = "gallery/"
 NODE_MODULES = Path("gallery/node_modules")
 
