@@ -290,7 +290,8 @@ def many_users(store: Store, many: int) -> list[UserId]:
 def test_sweep_has_users_of_several_segments_under_way_at_once(store: Store) -> None:
     """Nobody waits for another's calls: here each sync waits for three others."""
     users = many_users(store, 40)
-    rig, meeting, met = Rig.on(store, at_once=4), threading.Barrier(4, timeout=10), []
+    rig, meeting = Rig.on(store, at_once=4), threading.Barrier(4, timeout=10)
+    met: list[str] = []
 
     def fault(operation: str, request: Any) -> None:
         if operation == "put_item" and len(met) < 4:
