@@ -306,7 +306,7 @@ def test_sweep_has_users_of_several_segments_under_way_at_once(store: Store) -> 
 
 
 @pytest.mark.real_engine
-@pytest.mark.parametrize("at_once", [2, 32])
+@pytest.mark.parametrize("at_once", [2, 48])
 def test_sweep_in_segments_goes_on_where_each_of_them_stopped(store: Store, at_once: int) -> None:
     """However often it is cut short: each user comes once, and the counts go on."""
     users = many_users(store, 60)
