@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks.common import ROOT
 
-SCRIPTS = ("page", "cold_start", "append", "sync", "growth", "throughput")
+SCRIPTS = ("page", "cold_start", "append", "sync", "growth", "throughput", "stream", "sweep")
 DOCUMENT = ROOT / "docs/performance.md"
 BEGIN, END = "<!-- make bench: begin -->", "<!-- make bench: end -->"
 LIBRARIES = ("chalice", "botocore", "pynamodb", "httptools", "orjson", "waitress")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 WRITE_TRIES = 8
 READ_TRIES = 4
 
-AT_ONCE = 32
+AT_ONCE = 48
 """Users whom work in the background has under way side by side. Each has one call under way at a
 time, so this is also the number of connections; `chalicelib.connections` keeps more than that."""
 

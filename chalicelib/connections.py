@@ -11,21 +11,29 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from chalicelib.trust import Trust, the_system
 
-CONNECT_SECONDS = 1.0
-"""For TCP with one address (a name may have several), and again for TLS."""
+CONNECT_SECONDS = 2.0
+"""From the look for a name's addresses until there is a connection, TLS included."""
 
 REPLY_SECONDS = 2.0
 """From before a request is sent until its whole answer is here."""
 
 MOST_KEPT = 50
 CHUNK = 65_536
+
+MOST_BYTES = 16 * 2**20
+"""Of an answer, its head included. DynamoDB answers 1 MB of items at most, or 4 MB for the items
+that a transaction found, and six bytes of JSON may stand for one of an item."""
+
+
+Address = tuple[socket.AddressFamily, socket.SocketKind, int, str, Any]
+"""What `socket.getaddrinfo` answers."""
 
 
 class TransportFailed(Exception):
@@ -72,8 +80,7 @@ class Connections:
         connection, is_kept = self._idle() or self._connect(), False
         until = time.monotonic() + REPLY_SECONDS
         try:
-            wait_until(until, connection)
-            connection.sendall(request)
+            send(connection, request, until)
             reply, is_kept = read(connection, until)
             return reply
         finally:
@@ -113,13 +120,56 @@ class Connections:
             return self._tls is not tls
 
     def _open(self, tls: ssl.SSLContext | None) -> socket.socket:
-        connection = socket.create_connection((self._name, self._port), CONNECT_SECONDS)
+        until = time.monotonic() + CONNECT_SECONDS
+        connection = connected(addresses_of(self._name, self._port, until), until)
         try:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            wait_until(until, connection)
             return tls.wrap_socket(connection, server_hostname=self._name) if tls else connection
         except BaseException:
             connection.close()
             raise
+
+
+def addresses_of(name: str, port: int, until: float) -> Sequence[Address]:
+    """Where the name leads; OSError if that is not known at that moment of the monotonic clock.
+
+    `getaddrinfo` has no time-out, so it gets a thread, which ends by itself some time.
+    """
+    found: list[Sequence[Address] | OSError] = []
+
+    def look() -> None:
+        try:
+            found.append(socket.getaddrinfo(name, port, type=socket.SOCK_STREAM))
+        except OSError as error:
+            found.append(error)
+        except UnicodeError:  # of a name that is none
+            found.append(socket.gaierror("name"))
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    thread.join(max(0, until - time.monotonic()))
+    if not found:
+        raise TimeoutError("name")
+    if isinstance(found[0], OSError):
+        raise found[0]
+    return found[0]
+
+
+def connected(addresses: Sequence[Address], until: float) -> socket.socket:
+    """A connection to the first address that takes one; each has an equal share of the time."""
+    failed: OSError = ConnectionError("no address")
+    for turn, (family, kind, protocol, _name, address) in enumerate(addresses):
+        connection = socket.socket(family, kind, protocol)
+        try:
+            now = time.monotonic()
+            wait_until(now + (until - now) / (len(addresses) - turn), connection)
+            connection.connect(address)
+            return connection
+        except OSError as error:
+            connection.close()
+            failed = error
+    raise failed
 
 
 class _Answer:
@@ -146,15 +196,29 @@ class _Answer:
         self.is_kept = self.parser.should_keep_alive()  # it is only known here
 
 
+def send(connection: socket.socket, request: bytes, until: float) -> None:
+    """All of it; OSError if that is not done at that moment of the monotonic clock.
+
+    The `sendall` of TLS would begin its time-out anew with each piece that was taken.
+    """
+    left = memoryview(request)
+    while left:
+        wait_until(until, connection)
+        left = left[connection.send(left) :]
+
+
 def read(connection: socket.socket, until: float) -> tuple[Reply, bool]:
-    """The answer, and whether the connection may be used again; OSError if it breaks off, or is not
-    whole at that moment of the monotonic clock."""
-    answer = _Answer()
+    """The answer, and whether the connection may be used again; OSError if it breaks off, is longer
+    than any, or is not whole at that moment of the monotonic clock."""
+    answer, most = _Answer(), MOST_BYTES
     while not answer.is_complete:
         wait_until(until, connection)
         received = connection.recv(CHUNK)
         if not received:
             raise ConnectionError("closed")
+        most -= len(received)
+        if most < 0:
+            raise ConnectionError("too long")
         answer.parser.feed_data(received)
     return Reply(answer.status, b"".join(answer.parts)), answer.is_kept
 

@@ -1,12 +1,9 @@
-"""Whom the functions are for AWS: their credentials, region and address of DynamoDB."""
+"""Whom the functions are for AWS: their credentials."""
 
-import re
 from collections.abc import Callable, Mapping
 
 from chalicelib.errors import ConfigError
 from chalicelib.signing import Credentials
-
-ADDRESS = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?/?")
 
 
 def credentials_of(environ: Mapping[str, str]) -> Callable[[], Credentials]:
@@ -34,28 +31,3 @@ def _found_by_botocore() -> Callable[[], Credentials]:
         return Credentials(frozen.access_key or "", frozen.secret_key or "", frozen.token)
 
     return current
-
-
-def region_of(environ: Mapping[str, str]) -> str:
-    region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
-    if not region:
-        raise ConfigError("No region is set. Set AWS_DEFAULT_REGION, such as eu-central-1.")
-    return region
-
-
-def endpoint_of(environ: Mapping[str, str], region: str) -> str:
-    """The URL of DynamoDB: what AWS's own variables name, else that of the region."""
-    for name in ("AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"):
-        if url := environ.get(name):
-            return checked(url, name)
-    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
-    return f"https://dynamodb.{region}.{suffix}"
-
-
-def checked(url: str, variable: str) -> str:
-    """The URL; ConfigError where it is more than a scheme, a host and a port, or less."""
-    if not ADDRESS.fullmatch(url):
-        raise ConfigError(
-            f"{variable} must be an address such as https://host or http://host:8000."
-        )
-    return url

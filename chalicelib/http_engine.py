@@ -18,8 +18,9 @@ from chalicelib.connections import (
     Reply,
     TransportFailed,
 )
-from chalicelib.credentials import credentials_of, endpoint_of, region_of
+from chalicelib.credentials import credentials_of
 from chalicelib.dynamo import CALL_SECONDS, CallFailed, Reason, Refused, UnknownOutcome
+from chalicelib.endpoints import endpoint_of, region_of
 from chalicelib.quota import RetryQuota
 from chalicelib.signing import Credentials, Signer
 from chalicelib.timing import Backoff, Clock
@@ -38,7 +39,7 @@ out what became of the earlier try; tries of the engine's own would multiply wit
 
 _READS = {"Query", "Scan", "GetItem"}
 
-TRY_SECONDS = 2 * CONNECT_SECONDS + REPLY_SECONDS
+TRY_SECONDS = CONNECT_SECONDS + REPLY_SECONDS
 """What a try may take: no other is begun when so much of `CALL_SECONDS` is not left."""
 
 _PASSING = {

@@ -10,6 +10,10 @@ AMAZON_ROOTS = __file__.removesuffix("trust.py") + "amazon-roots.pem"
 """The authorities that vouch for AWS's own addresses (Amazon Trust Services, "Repository")."""
 
 
+AMAZONS = (".amazonaws.com", ".api.aws")
+"""How host names end that these authorities vouch for: usual ones, and dual-stack ones."""
+
+
 def amazon_alone() -> ssl.SSLContext:
     """Takes a twentieth of the time that all authorities of a system take to load."""
     return ssl.create_default_context(cafile=AMAZON_ROOTS)
@@ -26,4 +30,4 @@ def trust_of(environ: Mapping[str, str], url: str) -> Sequence[Trust]:
     if bundle := environ.get("AWS_CA_BUNDLE"):
         return [lambda: ssl.create_default_context(cafile=bundle)]
     host = urlsplit(url).hostname or ""
-    return [amazon_alone, the_system] if host.endswith(".amazonaws.com") else [the_system]
+    return [amazon_alone, the_system] if host.endswith(AMAZONS) else [the_system]

@@ -28,7 +28,7 @@ MIN_READ_UNITS = 1_000
 """Enough for a chunk of the largest images (1 MB, 256 units), so that every call gets on."""
 
 MAX_SEGMENTS = 64
-"""Twice as many as this code divides the users into."""
+"""More than this code divides the users into."""
 
 LETTERS_PART = 4
 """A scheduled run spends one part in so many of its time on dead letters, at most."""

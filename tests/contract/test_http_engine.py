@@ -158,7 +158,7 @@ class Outage:
         line.post = self._post  # type: ignore[method-assign]
         self._line = line
 
-    def _post(self, headers: Mapping[str, str], _body: bytes) -> Reply:
+    def _post(self, headers: Mapping[str, str], body: bytes) -> Reply:  # noqa: ARG002
         operation = headers["x-amz-target"].partition(".")[2]
         self.sent[operation] += 1
         if operation in self._throttled:

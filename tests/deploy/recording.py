@@ -6,6 +6,7 @@ import inspect
 import itertools
 import re
 import sys
+import threading
 from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,14 +86,28 @@ def grant_of(model: Any) -> Grant:
 
 
 def calls_at_work() -> Iterator[tuple[CodeType, Place]]:
-    """The functions of ours on the stack, each with the call in it that has not come back yet."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
+    """The functions of ours on the stack, each with the call in it that has not come back yet.
+
+    Those of a thread were called by who waits for it: the main thread.
+    """
+    for frame in (*frames_from(sys._getframe(1)), *frames_of_the_main_thread()):
         code = frame.f_code
         if code.co_filename in FILES:
             positions = itertools.islice(code.co_positions(), frame.f_lasti // 2, None)
             _line, line, _column, column = next(positions)
             yield code, Place(code.co_filename, line or 0, column or 0)
+
+
+def frames_of_the_main_thread() -> Iterator[FrameType]:
+    """Seen from another thread."""
+    main = threading.main_thread()
+    if threading.current_thread() is not main and main.ident is not None:
+        yield from frames_from(sys._current_frames()[main.ident])
+
+
+def frames_from(frame: FrameType | None) -> Iterator[FrameType]:
+    while frame is not None:
+        yield frame
         frame = frame.f_back
 
 

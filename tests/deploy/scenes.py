@@ -26,7 +26,9 @@ from chalicelib.entries import UserId
 from chalicelib.errors import HoleFound
 from chalicelib.http_engine import HttpDynamo
 from chalicelib.operations import OPERATIONS
+from chalicelib.operations.sweep import scheduled
 from chalicelib.positions import Positions
+from chalicelib.services import Services
 from deploy.api import READ_METHODS
 from deploy.functions import API_HANDLER, READ_API
 from local.engine import Connection
@@ -154,6 +156,14 @@ def sync_by_schedule(actor: Actor, _person: Person) -> None:
     assert actor.invoke(EVERY_FIVE_MINUTES)["failed"] == 0
 
 
+def a_letter_at_its_time(actor: Actor) -> None:
+    person = someone()
+    actor.store.save(user_of(person))
+    with letters_about(actor, person) as services:
+        answer = scheduled(services, actor.store.deadline)
+    assert answer["deadLetters"]["redriven"] == 1
+
+
 def sync_of_all(actor: Actor, _person: Person) -> None:
     assert actor.invoke({})["failed"] == 0
 
@@ -163,6 +173,13 @@ def sync_of_one(actor: Actor, person: Person) -> None:
 
 
 def sync_by_letter(actor: Actor, person: Person) -> None:
+    with letters_about(actor, person) as services:
+        answer = OPERATIONS["redrive_dead_letters"](services, {}, actor.store.deadline)
+    assert (answer["redriven"], answer["users"]) == (1, 1)
+
+
+@contextmanager
+def letters_about(actor: Actor, person: Person) -> Iterator[Services]:
     """On clients that can be listened to, as those that the app makes for itself cannot."""
     sqs, streams = actor.client("sqs"), actor.client("dynamodbstreams")
     letter = {"MessageId": "1", "ReceiptHandle": "1", "Body": letter_about(actor, person)}
@@ -171,9 +188,7 @@ def sync_by_letter(actor: Actor, person: Person) -> None:
         stub.add_response("delete_message", {})
         stub.add_response("receive_message", {})
         letters = SqsDeadLetters(sqs, streams, "https://sqs.example/letters")
-        services = build(app.dynamo(), actor.store.tables, dead_letters=lambda: letters)
-        answer = OPERATIONS["redrive_dead_letters"](services, {}, actor.store.deadline)
-    assert (answer["redriven"], answer["users"]) == (1, 1)
+        yield build(app.dynamo(), actor.store.tables, dead_letters=lambda: letters)
 
 
 def letter_about(actor: Actor, person: Person) -> str:
@@ -376,7 +391,7 @@ SCENES: Mapping[str, tuple[Scene, ...]] = {
     READ_API: (reads,),
     API_HANDLER: (*SYNCS, saves, saves_beside_another, deletes),
     "on_images": SYNCS,
-    "scheduled_sweep": (*SYNCS, a_place_of_other_code),
+    "scheduled_sweep": (*SYNCS, a_place_of_other_code, a_letter_at_its_time),
     "sync_user": SYNCS,
     "get_images_for_user": (of_one(library),),
     "rebuild_partition": (*SYNCS, of_one(vandalised)),

@@ -22,7 +22,7 @@ from tests.faults.bench import Bench
 from tests.faults.conftest import Tried
 from tests.faults.crashing import KILLED, AtCall, Moment, Step, exit_code, request_until
 from tests.faults.scenarios import ALL, LONG_ERASURE, SCENARIOS, Scenario, Stage
-from tests.faults.wire import WIRE_FAULTS, Wire, WireFault
+from tests.faults.wire import WIRE_FAULTS, WRITES, Wire, WireFault
 from tests.support import Intercepted, Store
 
 MOMENTS: tuple[Moment, Moment] = ("before", "after")
@@ -138,7 +138,7 @@ def read(output: Path) -> str:
 
 @pytest.mark.parametrize("scenario", WIRED, ids=lambda scenario: scenario.name)
 def test_a_fault_on_the_wire_has_one_effect(scenario: Scenario, store: Store, tried: Tried) -> None:
-    """The engine sends again what failed below it, and the request is done exactly once."""
+    """What failed below the engine is sent again, and the request is done exactly once."""
     bench = Bench(store, scenario)
     dynamo = HttpDynamo.from_environment(os.environ)
     wire = Wire(dynamo)
@@ -161,7 +161,9 @@ def strike_wire(bench: Bench, stage: Stage, wire: Wire, fault: WireFault, number
     cast = bench.scene()
     wire.reset(fault, number)
     answer = bench.insist(stage, cast)
-    assert wire.struck == fault.tries
+    # Some who repeat a write look at the log in between: then it is struck once.
+    is_write = wire.operations[number - 1] in WRITES
+    assert wire.struck == fault.tries or (is_write and wire.struck == 1)
     bench.check(cast, answer)
 
 

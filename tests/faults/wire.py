@@ -1,7 +1,7 @@
 """Faults between the engine and the database: below our own seam, so that resends are real.
 
-The engine itself sends a failed request again, up to three times in all. A resend of a write whose
-first try had committed is refused, though it was our own that stands there.
+The engine itself sends a failed read again, up to three times in all. A failed write is sent again
+by who made it; if its first try had committed it is refused then, though our own stands there.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from chalicelib.connections import Reply, TransportFailed
 from chalicelib.http_engine import TRIES, HttpDynamo
 
+WRITES = ("PutItem", "UpdateItem", "TransactWriteItems")
 Headers = Mapping[str, str]
 Send = Callable[[], Reply]
 
@@ -40,7 +41,7 @@ def done_but_server_error(send: Send) -> Reply:
 
 @dataclass(frozen=True)
 class WireFault:
-    """What happens to a request, and to how many of the engine's tries of it."""
+    """What happens to a request, and to how many tries of it in a row."""
 
     name: str
     strike: Callable[[Send], Reply]
@@ -72,9 +73,11 @@ class Wire:
         self._last = b""
 
     def post(self, headers: Headers, body: bytes) -> Reply:
-        if body is not self._last:  # a resend sends the very same
+        operation = headers["x-amz-target"].partition(".")[2]
+        is_resend = body is self._last or (operation in WRITES and body == self._last)
+        if not is_resend:
             self._last = body
-            self.operations.append(headers["x-amz-target"].partition(".")[2])
+            self.operations.append(operation)
             self._tries = 0
         self._tries += 1
         fault = self._fault

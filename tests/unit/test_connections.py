@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -282,6 +282,153 @@ def test_where_nobody_listens_is_a_failure() -> None:
         port = taken.getsockname()[1]
     with pytest.raises(TransportFailed, match="ConnectionRefusedError"):
         Connections(f"http://127.0.0.1:{port}").post({}, b"")
+
+
+def test_a_name_that_is_never_resolved_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system's look for a name knows no time-out of its own."""
+    monkeypatch.setattr(connections, "CONNECT_SECONDS", 0.2)
+    is_over = threading.Event()
+
+    def never(*_args: object, **_more: object) -> list[object]:
+        is_over.wait(20)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", never)
+    began = time.monotonic()
+    with pytest.raises(TransportFailed, match="TimeoutError"):
+        Connections("http://dynamodb.example").post({}, b"")
+    is_over.set()
+    assert time.monotonic() - began < 5
+
+
+def test_a_name_that_leads_nowhere_is_a_failure() -> None:
+    for name in ("name.invalid", "a" * 70 + ".invalid"):
+        with pytest.raises(TransportFailed):
+            Connections(f"http://{name}").post({}, b"")
+
+
+@contextmanager
+def full() -> Iterator[tuple[str, int]]:
+    """The address of a listener that takes no connection any more, and refuses none."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener, ExitStack() as waiting:
+        address = listener.getsockname()
+        for _ in range(4):
+            client = waiting.enter_context(socket.socket())
+            client.setblocking(False)
+            with suppress(BlockingIOError):
+                client.connect(address)
+        yield address
+
+
+def resolving(*addresses: tuple[str, int]) -> Callable[..., object]:
+    kind = (socket.AF_INET, socket.SOCK_STREAM, 6, "")
+    return lambda *_args, **_more: [(*kind, address) for address in addresses]
+
+
+def test_a_connection_is_waited_for_so_long_however_many_addresses_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The time is for all of them, not for each."""
+    monkeypatch.setattr(connections, "CONNECT_SECONDS", 0.3)
+    with full() as address:
+        monkeypatch.setattr(socket, "getaddrinfo", resolving(*[address] * 20))
+        began = time.monotonic()
+        with pytest.raises(TransportFailed, match="TimeoutError"):
+            Connections("http://dynamodb.example").post({}, b"")
+    assert time.monotonic() - began < 3  # of the six that each for itself would take
+
+
+def test_an_address_behind_one_that_does_not_answer_has_its_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = Server(answering(OK))
+    with full() as address:
+        good = ("127.0.0.1", int(server.url.rpartition(":")[2]))
+        monkeypatch.setattr(socket, "getaddrinfo", resolving(address, good))
+        pool = Connections("http://dynamodb.example")
+        assert pool.post({}, b"").status == 200
+    pool.close()
+    server.close()
+
+
+def test_a_server_that_says_nothing_to_tls_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within the time that there is for the whole of the connection."""
+    monkeypatch.setattr(connections, "CONNECT_SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        pool = Connections(f"https://127.0.0.1:{listener.getsockname()[1]}")
+        began = time.monotonic()
+        with pytest.raises(TransportFailed, match="TimeoutError"):
+            pool.post({}, b"")
+    assert time.monotonic() - began < 3
+
+
+class Sipping:
+    """A connection that takes a byte in a tenth of a second, as one over TLS may."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.taken = 0
+        self.timeouts: list[float] = []
+
+    def settimeout(self, seconds: float) -> None:
+        self.timeouts.append(seconds)
+
+    def send(self, _data: memoryview) -> int:
+        self.now += 0.1
+        self.taken += 1
+        return 1
+
+    def sendall(self, data: bytes) -> None:
+        for _ in data:
+            self.send(memoryview(b"x"))
+
+
+def test_a_request_that_is_taken_in_sips_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time is for the whole request, not for each piece that was taken."""
+    sipping = Sipping()
+    monkeypatch.setattr(time, "monotonic", lambda: sipping.now)
+    with pytest.raises(TimeoutError):
+        connections.send(sipping, b"x" * 100, until=1.0)  # type: ignore[arg-type]
+    assert sipping.taken <= 11
+
+
+ENDLESS = b"x" * 65_536
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 200 OK\r\ncontent-length: 300000000\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nx-a: ",
+    ],
+    ids=["of a length", "without a length", "in its head"],
+)
+def test_an_answer_that_is_longer_than_any_is_not_kept(
+    monkeypatch: pytest.MonkeyPatch, head: bytes
+) -> None:
+    """What no DynamoDB says is not held in memory to its end."""
+    monkeypatch.setattr(connections, "MOST_BYTES", 1_000_000)
+    sent = 0
+
+    def serve(connection: socket.socket, _request: bytes) -> bool:
+        nonlocal sent
+        connection.sendall(head)
+        for _ in range(4_600):  # 300 MB
+            connection.sendall(ENDLESS)
+            sent += len(ENDLESS)
+        return False
+
+    with serving(serve) as (_server, pool), pytest.raises(TransportFailed, match="ConnectionError"):
+        pool.post({}, b"")
+    assert sent < 100_000_000
+
+
+def test_the_longest_answers_of_dynamodb_are_taken() -> None:
+    """A megabyte of items, each byte of which takes six in JSON."""
+    body = b'"' + b"\\u0001" * 2**20 + b'"'
+    with serving(answering(answer_with(body))) as (_server, pool):
+        assert pool.post({}, b"").body == body
 
 
 @pytest.fixture

@@ -1,11 +1,11 @@
-"""Whom functions are for AWS, and where DynamoDB is, by AWS's own variables."""
+"""Whom functions are for AWS, by its own variables."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from chalicelib.credentials import credentials_of, endpoint_of, region_of
+from chalicelib.credentials import credentials_of
 from chalicelib.errors import ConfigError
 from chalicelib.signing import Credentials
 
@@ -44,47 +44,3 @@ def test_others_are_found_by_the_sdk(nowhere: pytest.MonkeyPatch, tmp_path: Path
 def test_without_any_it_is_said_what_to_do() -> None:
     with pytest.raises(ConfigError, match="AWS_PROFILE"):
         credentials_of({})
-
-
-def test_the_region_is_lambdas_or_the_sdks() -> None:
-    assert region_of({"AWS_REGION": "a", "AWS_DEFAULT_REGION": "b"}) == "a"
-    assert region_of({"AWS_DEFAULT_REGION": "b"}) == "b"
-    with pytest.raises(ConfigError, match="AWS_DEFAULT_REGION"):
-        region_of({})
-
-
-@pytest.mark.parametrize(
-    ("environ", "region", "url"),
-    [
-        ({}, "eu-west-1", "https://dynamodb.eu-west-1.amazonaws.com"),
-        ({}, "us-gov-west-1", "https://dynamodb.us-gov-west-1.amazonaws.com"),
-        ({}, "cn-north-1", "https://dynamodb.cn-north-1.amazonaws.com.cn"),
-        ({"AWS_ENDPOINT_URL": "http://a"}, "eu-west-1", "http://a"),
-        (
-            {"AWS_ENDPOINT_URL": "http://a", "AWS_ENDPOINT_URL_DYNAMODB": "http://b"},
-            "eu-west-1",
-            "http://b",
-        ),
-    ],
-)
-def test_dynamodb_is_where_the_sdk_would_look(
-    environ: Mapping[str, str], region: str, url: str
-) -> None:
-    assert endpoint_of(environ, region) == url
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "localhost:8000",
-        "ftp://host",
-        "http://",
-        "http://host/path",
-        "http://me@host",
-        "http://[::1",
-    ],
-)
-def test_an_address_that_is_none_is_refused_by_its_variables_name(url: str) -> None:
-    """Rather than that something is sent to where nobody meant."""
-    with pytest.raises(ConfigError, match="AWS_ENDPOINT_URL must be"):
-        endpoint_of({"AWS_ENDPOINT_URL": url}, "eu-west-1")

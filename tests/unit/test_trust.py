@@ -34,6 +34,9 @@ def test_amazons_authorities_are_those_that_the_sdk_believes() -> None:
     ("url", "expected"),
     [
         (AWS, [amazon_alone, the_system]),
+        ("https://dynamodb-fips.us-east-1.amazonaws.com", [amazon_alone, the_system]),
+        ("https://dynamodb.eu-central-1.api.aws", [amazon_alone, the_system]),
+        ("https://api.aws.example", [the_system]),
         ("https://dynamodb.cn-north-1.amazonaws.com.cn", [the_system]),
         ("https://amazonaws.com.example", [the_system]),
         ("https://127.0.0.1:8000", [the_system]),
