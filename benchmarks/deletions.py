@@ -6,11 +6,10 @@ The partitions are written in bulk, with the rows that the product gives such a 
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from benchmarks.common import row
 from benchmarks.growth import Measured
@@ -18,10 +17,11 @@ from chalicelib.bootstrap import build, new_mark
 from chalicelib.botocore_client import client
 from chalicelib.config import TableNames
 from chalicelib.connections import Reply
-from chalicelib.entries import Cursor, Row, UserId
+from chalicelib.entries import START, Cursor, Row, UserId
 from chalicelib.http_engine import HttpDynamo
 from chalicelib.items import row_to_item
 from chalicelib.tables import create_tables
+from chalicelib.tails import Tail
 from local.engine import cache_dir, ensure_installed
 from tests.databases import database
 
@@ -45,14 +45,20 @@ class Log:
 
     def delete(self, cursor: int) -> None:
         gone = self.rows[cursor - 1]
-        self.rows[cursor - 1] = replace(gone, image=None)
         self.live -= 1
         self._add(Row(Cursor(len(self.rows) + 1), self.live, deletes=Cursor(cursor)))
+        self.rows[cursor - 1] = replace(gone, image=None)
 
     def _add(self, new: Row) -> None:
-        last = self.rows[-1] if self.rows else None
-        skip = 0 if last is None or last.kind == "image" else last.skip + 1
+        deleted = [] if new.deletes is None else [new.deletes]
+        skip = self._tail().skip_after(deleted)
         self.rows.append(replace(new, mark=new_mark(), skip=skip))
+
+    def _tail(self) -> Tail:
+        if not self.rows:
+            return Tail(START, 0)
+        last = self.rows[-1]
+        return Tail(last.cursor, last.count, last.skip, last.kind == "image")
 
 
 def oldest_deleted() -> Log:
@@ -67,6 +73,14 @@ def newest_deleted() -> Log:
     log = Log([])
     log.save(LEFT + DELETED)
     for cursor in range(LEFT + DELETED, LEFT, -1):
+        log.delete(cursor)
+    return log
+
+
+def newest_deleted_upwards() -> Log:
+    log = Log([])
+    log.save(LEFT + DELETED)
+    for cursor in range(LEFT + 1, LEFT + DELETED + 1):
         log.delete(cursor)
     return log
 
@@ -90,8 +104,9 @@ def every_second_deleted() -> Log:
 
 READS: Sequence[tuple[str, Callable[[], Log], int | None]] = (
     ("the 10,000 oldest deleted: first page", oldest_deleted, None),
-    ("the same: last page, of the last 50 images and all stubs", oldest_deleted, DELETED + 51),
-    ("the 10,000 newest deleted: first page", newest_deleted, None),
+    ("the same: last page, 25 images and 10,000 stubs", oldest_deleted, DELETED + 26),
+    ("the 10,000 newest deleted, from the newest on: first page", newest_deleted, None),
+    ("the same, from the oldest of them on: first page", newest_deleted_upwards, None),
     ("10,000 deleted, each before the next was saved: first page", each_deleted_at_once, None),
     ("every second of 20,000 deleted: first page", every_second_deleted, None),
     ("the same: a page in the middle", every_second_deleted, DELETED),
@@ -117,8 +132,8 @@ def cost(names: TableNames, user: UserId, before: int | None) -> Sequence[str]:
     dynamo = Measured(HttpDynamo.from_environment(os.environ))
     post, replies = dynamo.post, list[Reply]()
 
-    def counting(*request: Any) -> Reply:
-        replies.append(post(*request))
+    def counting(headers: Mapping[str, str], body: bytes) -> Reply:
+        replies.append(post(headers, body))
         return replies[-1]
 
     dynamo.post = counting

@@ -446,15 +446,15 @@ MUTANTS = [
     Mutant(
         "skip-not-taken",
         "chalicelib/partition.py",
-        "Cursor(cursor_of(lowest) - skip_of(lowest))",
-        "cursor_of(lowest)",
+        "Cursor(cursor_of(item) - skip_of(item))",
+        "cursor_of(item)",
         f"{FILLING} -k passed_over",
     ),
     Mutant(
         "skip-one-too-far",
         "chalicelib/tails.py",
-        "        return 0 if ends_in_image else self.skip + 1\n",
-        "        return 1 if ends_in_image else self.skip + 2\n",
+        "        skip = self.skip + 1\n",
+        "        skip = self.skip + 2\n",
         f"{FILLING} -k full_while",
     ),
     Mutant(
@@ -474,8 +474,8 @@ MUTANTS = [
     Mutant(
         "page-goes-on-below-what-it-shows",
         "chalicelib/partition.py",
-        "                return images, item\n",
-        "                return images, read.items[-1]\n",
+        "                return images, read.items[:place]\n",
+        "                return images, read.items\n",
         f"{FILLING} -k full_while",
     ),
     # Isolation and authentication
