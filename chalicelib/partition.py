@@ -138,18 +138,18 @@ class Partition:
         `live` is how many images there are in all, if that is known. A later query sees the images
         that an earlier one's deletions name as stubs, so nothing has to be compared across them.
         """
-        images, lowest = images_in(read, limit)
+        images, rows = images_in(read, limit)
         for growth in FILLS:
-            missing, bottom = limit - len(images), below(lowest)
+            missing, bottom = limit - len(images), below(rows)
             if not missing or len(images) == live or bottom is None:
                 break
             if deadline.passed() or is_heavy(images):
                 break
             more = self._read_down(bottom, rows_to_fill(missing, growth), deadline)
-            found, lowest = images_in(more, missing)
+            found, rows = images_in(more, missing)
             images += found
-        is_all = len(images) == live or below(lowest) is None
-        return tuple(images), None if is_all or lowest is None else position_of(lowest)
+        is_all = len(images) == live or below(rows) is None
+        return tuple(images), None if is_all else position_of(rows[-1])
 
     def changes(
         self, after: Cursor, limit: int, deadline: Deadline, mark: Mark = NO_MARK
@@ -271,8 +271,8 @@ class Partition:
         return True
 
 
-def images_in(read: Slice, most: int) -> tuple[list[str], Item | None]:
-    """The first images among the rows, rendered, and the row that they reach down to.
+def images_in(read: Slice, most: int) -> tuple[list[str], Sequence[Item]]:
+    """The first images among the rows, rendered, and the rows down to the last of them.
 
     Those that a deletion among the rows names are left out. Sync erases an image before it writes
     the deletion. But a query may have seen the one as of an earlier moment than the other, and a
@@ -280,13 +280,13 @@ def images_in(read: Slice, most: int) -> tuple[list[str], Item | None]:
     """
     gone = {deleted_by(item) for item in read.items if "deletes" in item}
     images: list[str] = []
-    for item in read.items:
+    for place, item in enumerate(read.items, start=1):
         image = image_of(item)
         if image is not None and cursor_of(item) not in gone:
             images.append(image)
             if len(images) == most:
-                return images, item
-    return images, read.items[-1] if read.items else None
+                return images, read.items[:place]
+    return images, read.items
 
 
 def rows_to_fill(missing: int, growth: int) -> int:
@@ -299,11 +299,12 @@ def is_heavy(images: Sequence[str]) -> bool:
     return sum(len(image.encode()) for image in images) > MAX_FILL_BYTES
 
 
-def below(lowest: Item | None) -> Cursor | None:
-    """Below which cursor there may be more images than down to that row; None if there are none."""
-    if lowest is None:
-        return None
-    end = Cursor(cursor_of(lowest) - skip_of(lowest))
+def below(rows: Sequence[Item]) -> Cursor | None:
+    """Below which cursor there may be more images than those rows have; None if there are none.
+
+    The rows are consecutive, so the skip that reaches furthest counts, whichever row has it.
+    """
+    end = min((Cursor(cursor_of(item) - skip_of(item)) for item in rows), default=START)
     return end if end > 1 else None
 
 

@@ -29,8 +29,12 @@ class Tail:
 
     def skip_after(self, deleted: Sequence[Cursor] = ()) -> int:
         """How many entries at the end are no images, once these are deleted."""
-        ends_in_image = self.is_image and self.cursor not in deleted
-        return 0 if ends_in_image else self.skip + 1
+        if self.is_image and self.cursor not in deleted:
+            return 0
+        skip = self.skip + 1
+        while self.cursor - skip in deleted:
+            skip += 1
+        return skip
 
 
 class Tails:

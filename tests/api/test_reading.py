@@ -27,6 +27,36 @@ def test_only_the_first_page_has_cursor_and_count(alice: httpx.Client) -> None:
     assert all(set(page) == {"images", "next", "nextMark"} for page in others)
 
 
+def test_positions_are_told_and_taken_with_their_marks(alice: httpx.Client) -> None:
+    """What an answer told leads on; the same cursor with another mark starts over."""
+    save(alice, 5)
+    first = alice.get("/api/images", params={"limit": 2}).json()
+    older = {"before": first["next"], "mark": first["nextMark"]}
+    second = alice.get("/api/images", params=older).raise_for_status().json()
+    assert [image["cursor"] for image in second["images"]] == [3, 2, 1]
+    assert (second["next"], second["nextMark"]) == (None, None)
+    position = {"after": first["cursor"], "mark": first["mark"]}
+    changes = alice.get("/api/images/changes", params=position).raise_for_status().json()
+    assert (changes["cursor"], changes["mark"]) == (5, first["mark"])
+    for route, name in (("/api/images", "before"), ("/api/images/changes", "after")):
+        other = {name: 5, "mark": first["nextMark"]}
+        assert_problem(alice.get(route, params=other), 410, "resync-required")
+        assert alice.get(route, params={name: 5, "mark": ""}).status_code == 200
+
+
+@pytest.mark.parametrize("query", ["mark=abc", "mark=", "AT=1&mark=a%20b", "AT=1&mark=" + "a" * 17])
+@pytest.mark.parametrize(
+    ("route", "name"), [("/api/images", "before"), ("/api/images/changes", "after")]
+)
+def test_a_mark_is_none_or_one_that_was_told(
+    alice: httpx.Client, route: str, name: str, query: str
+) -> None:
+    """It comes with its cursor, and has the letters that marks have."""
+    answer = alice.get(f"{route}?{query.replace('AT', name)}")
+    problem = assert_problem(answer, 400, "invalid-parameter")
+    assert [error["parameter"] for error in problem["errors"]] == ["mark"]
+
+
 def test_an_empty_library(alice: httpx.Client) -> None:
     """A user who saved nothing reads an empty page and no changes."""
     page = alice.get("/api/images").raise_for_status().json()

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from chalicelib.bootstrap import build
 from chalicelib.config import table_names
-from chalicelib.entries import START, Cursor, Row, UserId
+from chalicelib.entries import NO_MARK, START, Cursor, Mark, Row, UserId
 from chalicelib.errors import HoleFound, ResyncRequired, Unavailable
 from chalicelib.http_engine import HttpDynamo
 from chalicelib.partition import Changes, Page, Partition
@@ -51,12 +51,13 @@ class Fold:
     live: dict[int, str] = field(default_factory=dict)
     owed: set[int] = field(default_factory=set)
     page: int = 0
+    mark: Mark = NO_MARK
 
     @classmethod
     def of(cls, page: Page) -> "Fold":
         cursor = page.cursor or START
         live = {cursor_of(image): image for image in page.images}
-        return cls(cursor, page.next or START, live, set(), cursor)
+        return cls(cursor, page.next or START, live, set(), cursor, page.mark)
 
     def advance(self, changes: Changes) -> None:
         """Takes one answer in; Broken if it does not follow."""
@@ -67,7 +68,9 @@ class Fold:
         self.owed |= set(expected) - set(told)
         for row in changes.rows:
             self._take(row)
-        self.cursor = changes.cursor
+        if changes.cursor == self.cursor and self.mark not in (NO_MARK, changes.mark):
+            raise Broken(f"another mark at {self.cursor}")
+        self.cursor, self.mark = changes.cursor, changes.mark
 
     def _take(self, row: Row) -> None:
         if row.image is not None:
@@ -160,8 +163,8 @@ class Follower:
             self._advance(self.random.randint(1, PAGE))
 
     def _advance(self, limit: int) -> None:
-        after = Cursor(self.fold.cursor)
-        changes = answered(lambda: self.partition.changes(after, limit, self.deadline()))
+        after, mark = Cursor(self.fold.cursor), self.fold.mark
+        changes = answered(lambda: self.partition.changes(after, limit, self.deadline(), mark))
         self.read()
         if changes.up_to_date:
             self._tail(changes.cursor)

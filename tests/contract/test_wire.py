@@ -138,7 +138,7 @@ def test_a_save_is_written_under_the_callers_key(wire: Wire) -> None:
 
 def test_costs_in_calls(wire: Wire) -> None:
     """A save is a read and a put, the next one a put alone; a sync of one image two reads and a
-    put, a page one query."""
+    put; a page, and a look for changes, one query each."""
     wire.request("POST", "/api/images", body=image(1))
     assert [operation for operation, _request in wire.sent] == ["Query", "PutItem"]
     wire.request("POST", "/api/images/sync")
@@ -146,7 +146,13 @@ def test_costs_in_calls(wire: Wire) -> None:
     assert [operation for operation, _request in wire.sent] == ["PutItem"]
     wire.request("POST", "/api/images/sync")
     assert [operation for operation, _request in wire.sent] == ["Query", "Query", "PutItem"]
-    wire.request("GET", "/api/images")
+    _status, page = wire.request("GET", "/api/images", query={"limit": "1"})
+    assert [operation for operation, _request in wire.sent] == ["Query"]
+    older = {"before": str(page["next"]), "mark": page["nextMark"]}
+    assert wire.request("GET", "/api/images", query=older)[0] == 200
+    assert [operation for operation, _request in wire.sent] == ["Query"]
+    position = {"after": str(page["cursor"]), "mark": page["mark"]}
+    assert wire.request("GET", "/api/images/changes", query=position)[1]["upToDate"]
     assert [operation for operation, _request in wire.sent] == ["Query"]
 
 

@@ -32,6 +32,10 @@ def test_a_restored_stage(
     follow("aws dynamodb restore", names, emulator, project.folder)
     alice.api.post("/api/images", json=picture("after")).raise_for_status()
     wait_until(lambda: shown(alice) == [3, 2, 1])
+    first = alice.api.get("/api/images").raise_for_status().json()
+    lost = {"after": first["cursor"], "mark": first["mark"]}
+    changes = alice.api.get("/api/images/changes", params={"limit": 2}).raise_for_status().json()
+    kept = {"after": changes["cursor"], "mark": changes["mark"]}
 
     project.configure("restored", {**parameters, "PrimaryTableName": TABLE})
     project.package("restored")
@@ -57,3 +61,7 @@ def test_a_restored_stage(
         assert first_page(client) == [2, 1]
         client.post("/api/images", json=picture("again")).raise_for_status()
         wait_until(lambda: first_page(client) == [3, 2, 1])
+        outgrown = client.get("/api/images/changes", params=lost)
+        assert_problem(outgrown, 410, "resync-required")
+        going_on = client.get("/api/images/changes", params=kept).raise_for_status().json()
+        assert [change["cursor"] for change in going_on["changes"]] == [3]

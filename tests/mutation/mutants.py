@@ -21,6 +21,8 @@ PRIMARY = "tests/contract/test_primary.py"
 DELETION = "tests/contract/test_deletion.py"
 SYNC = "tests/contract/test_sync.py"
 PARTITION = "tests/contract/test_partition.py"
+MARKS = "tests/contract/test_marks.py"
+FILLING = "tests/unit/test_filling.py"
 WIRE = "tests/contract/test_wire.py"
 FOLDING = "tests/contract/test_folding.py"
 
@@ -234,8 +236,8 @@ MUTANTS = [
     Mutant(
         "tail-remembered-without-its-count",
         "chalicelib/primary.py",
-        "    return Tail(entries[-1].cursor, entries[-1].count)\n",
-        "    return Tail(entries[-1].cursor, entries[-1].cursor)\n",
+        "Tail(last.cursor, last.count, last.skip,",
+        "Tail(last.cursor, last.cursor, last.skip,",
         f"{PRIMARY} -k deletion_moves_it",
     ),
     Mutant(
@@ -405,29 +407,29 @@ MUTANTS = [
     Mutant(
         "changes-without-deletions",
         "chalicelib/partition.py",
-        'if row.kind != "erased")',
-        'if row.kind == "image")',
+        'and row.kind != "erased")',
+        'and row.kind == "image")',
         FOLDING,
     ),
     Mutant(
         "changes-with-stubs",
         "chalicelib/partition.py",
-        'if row.kind != "erased")',
-        'if row.kind != "nothing")',
+        'and row.kind != "erased")',
+        'and row.kind != "nothing")',
         FOLDING,
     ),
     Mutant(
         "page-ends-one-too-early",
         "chalicelib/partition.py",
-        "    return None if lowest == 1 else lowest\n",
-        "    return None if lowest in (None, 1, 2) else lowest\n",
+        "    return end if end > 1 else None\n",
+        "    return end if end > 2 else None\n",
         FOLDING,
     ),
     Mutant(
         "count-not-lowered-by-a-deletion",
         "chalicelib/primary.py",
-        "created_at, tail.count - i, deletes=cursor)",
-        "created_at, tail.count, deletes=cursor)",
+        "            count=tail.count - i,\n",
+        "            count=tail.count,\n",
         FOLDING,
     ),
     Mutant(
@@ -450,6 +452,93 @@ MUTANTS = [
         "Partition(self.dynamo_for(user), self.tables.partition,",
         "Partition(self.dynamo_for(user), self.tables.primary,",
         f"{WIRE} -k callers_partition",
+    ),
+    # Positions
+    Mutant(
+        "mark-not-checked",
+        "chalicelib/partition.py",
+        "    if position.mark and first != position:\n",
+        "    if position.mark and first is None:\n",
+        f"{MARKS} -k AnotherLog",
+    ),
+    Mutant(
+        "mark-checked-against-the-next-row",
+        "chalicelib/partition.py",
+        "    first = position_of(read.items[0]) if read.items else None\n",
+        "    first = position_of(read.items[1]) if read.items[1:] else None\n",
+        f"{MARKS} -k position_like_any",
+    ),
+    Mutant(
+        "mark-of-a-page-not-checked",
+        "chalicelib/partition.py",
+        "        check_mark(read, Position(before, mark))\n",
+        "",
+        f"{MARKS} -k test_a_page",
+    ),
+    Mutant(
+        "mark-given-that-is-the-first-rows",
+        "chalicelib/partition.py",
+        "        end = Position(rows[-1].cursor, rows[-1].mark)",
+        "        end = Position(rows[-1].cursor, rows[0].mark)",
+        f"{MARKS} -k mark_of_their_end",
+    ),
+    Mutant(
+        "mark-not-copied",
+        "chalicelib/projection.py",
+        "image, entry.deletes, entry.mark, entry.skip)",
+        "image, entry.deletes, skip=entry.skip)",
+        f"{MARKS} -k of_its_own",
+    ),
+    Mutant(
+        "mark-lost-with-a-stub",
+        "chalicelib/items.py",
+        'ROW_PAYLOAD = ("image", "version")',
+        'ROW_PAYLOAD = ("image", "mark", "version")',
+        f"{MARKS} -k of_its_own",
+    ),
+    Mutant(
+        "one-mark-for-all-of-a-try",
+        "chalicelib/primary.py",
+        "return [entry_to_item(user, replace(entry, mark=self._new_mark())) for entry in entries]",
+        "mark = self._new_mark()\n"
+        "        return [entry_to_item(user, replace(entry, mark=mark)) for entry in entries]",
+        f"{MARKS} -k of_its_own",
+    ),
+    # Filling a page
+    Mutant(
+        "skip-not-taken",
+        "chalicelib/partition.py",
+        "Cursor(cursor_of(item) - skip_of(item))",
+        "cursor_of(item)",
+        f"{FILLING} -k passed_over",
+    ),
+    Mutant(
+        "skip-one-too-far",
+        "chalicelib/tails.py",
+        "        skip = self.skip + 1\n",
+        "        skip = self.skip + 2\n",
+        f"{FILLING} -k full_while",
+    ),
+    Mutant(
+        "steps-that-do-not-grow",
+        "chalicelib/partition.py",
+        "FILLS = (1, 8, 64, 400, 400, 400)",
+        "FILLS = (1, 1, 1, 1, 1, 1)",
+        f"{FILLING} -k thousand",
+    ),
+    Mutant(
+        "filled-beyond-an-answers-bytes",
+        "chalicelib/partition.py",
+        "            if deadline.passed() or is_heavy(images):\n",
+        "            if deadline.passed():\n",
+        f"{FILLING} -k large",
+    ),
+    Mutant(
+        "page-goes-on-below-what-it-shows",
+        "chalicelib/partition.py",
+        "                return images, read.items[:place]\n",
+        "                return images, read.items\n",
+        f"{FILLING} -k full_while",
     ),
     # Isolation and authentication
     Mutant(

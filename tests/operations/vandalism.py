@@ -51,6 +51,24 @@ VANDALISM = [
         "other in the partition: count",
     ),
     Vandalism(
+        "mark changed",
+        lambda store: change(store, 5, mark={"S": "by-hand"}),
+        5,
+        "other in the partition: mark",
+    ),
+    Vandalism(
+        "mark lost",
+        lambda store: change(store, 2, mark=None),
+        2,
+        "other in the partition: mark",
+    ),
+    Vandalism(
+        "skip changed",
+        lambda store: change(store, 4, skip={"N": "3"}),
+        4,
+        "other in the partition: skip",
+    ),
+    Vandalism(
         "image made a stub",
         lambda store: change(store, 4, kind={"S": "erased"}, image=None, version=None),
         4,

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from chalicelib import doorbell
-from chalicelib.entries import START, Cursor, Payload, UserId
+from chalicelib.entries import NO_MARK, START, Cursor, Mark, Payload, Position, UserId
 from chalicelib.errors import IdempotencyKeyReused, ImageNotFound, ImageStorageError, NotSyncedYet
 from chalicelib.idempotency import LIFETIME, idempotent_request
 from chalicelib.operations import OPERATIONS
@@ -19,7 +19,7 @@ from chalicelib.timing import Deadline
 from tests.simulation.invariants import QUOTE, Before, Errand
 from tests.simulation.network import Crash
 from tests.simulation.plan import Part
-from tests.simulation.stage import Record, Shard, Stage, user_of
+from tests.simulation.stage import Kept, Record, Shard, Stage, user_of
 
 REQUEST_SECONDS = 16
 BACKGROUND_SECONDS = 48
@@ -200,11 +200,15 @@ def viewer(actor: Actor) -> None:
 class Library:
     """What a client shows: images by cursor, and the position in the feed up to which it is so."""
 
+    WITHOUT_MARKS = 0.2
+
     def __init__(self, actor: Actor) -> None:
         self._actor = actor
         self._limit = actor.random.choice((1, 2, 3, 5, 50))
+        self._sends_marks = not actor.chance(self.WITHOUT_MARKS)
         self.position = START
-        self.images: set[int] = set()
+        self.mark = NO_MARK
+        self.images: dict[int, str] = {}
 
     @property
     def _partition(self) -> Partition:
@@ -212,15 +216,16 @@ class Library:
 
     def read(self) -> bool:
         """Reads page after page to the end; whether that came off."""
-        top: Cursor | None = None
+        top: Position | None = None
         while True:
             page = self._insist(partial(self._page, top))
             if page is None:
                 return False
-            self.images |= {_cursor_of(image) for image in page.images}
+            self.images |= {_cursor_of(image): image for image in page.images}
             if page.next is None:
+                self._keep()
                 return True
-            top = page.next
+            top = Position(page.next, page.next_mark)
             self._actor.think(0.02)
 
     def follow(self) -> bool:
@@ -242,18 +247,30 @@ class Library:
             self._actor.think()
         return None
 
-    def _page(self, top: Cursor | None) -> Page | None:
+    def _keep(self) -> None:
+        """Tells the stage what a client has by now, and where it would go on from."""
+        position = Position(self.position, self.mark)
+        self._actor.stage.kept.append(Kept(self._actor.user, position, dict(self.images)))
+
+    def _sent(self, mark: Mark) -> Mark:
+        return mark if self._sends_marks else NO_MARK
+
+    def _page(self, place: Position | None) -> Page | None:
         actor, before = self._actor, self._actor.before()
         at_least = Cursor(before.acked) if actor.chance(0.2) else None
+        top, mark = place or (None, NO_MARK)
+        sent = self._sent(mark)
         page = tried(
-            actor, lambda: self._partition.page(self._limit, top, at_least, actor.deadline())
+            actor, lambda: self._partition.page(self._limit, top, at_least, actor.deadline(), sent)
         )
         actor.stage.network.say(f"page below {top} of {self._limit} -> {page!r:.300}")
         if isinstance(page, NotSyncedYet):
             actor.judge.require(before.partition_tail < (at_least or 0), "I5", "it was synced")
         elif isinstance(page, Page):
             actor.judge.page(before, top, self.position, page, self._limit, at_least)
-            self.position = page.cursor if page.cursor is not None else self.position
+            if page.cursor is not None:
+                self.position, self.mark = page.cursor, page.mark
+            actor.judge.marked(before.ledger, self.position, self.mark)
             return page
         elif not isinstance(page, Crash):
             actor.judge.reading(before, page)
@@ -261,13 +278,14 @@ class Library:
 
     def _changes(self) -> Changes | None:
         actor, before = self._actor, self._actor.before()
-        after = self.position
+        after, mark = self.position, self._sent(self.mark)
         changes = tried(
-            actor, lambda: self._partition.changes(after, self._limit, actor.deadline())
+            actor, lambda: self._partition.changes(after, self._limit, actor.deadline(), mark)
         )
         actor.stage.network.say(f"changes after {after} -> {changes!r:.300}")
         if isinstance(changes, Changes):
             actor.judge.changes(before, after, changes)
+            actor.judge.marked(before.ledger, changes.cursor, changes.mark)
             return changes
         if not isinstance(changes, Crash):
             actor.judge.reading(before, changes)
@@ -276,12 +294,13 @@ class Library:
     def _apply(self, changes: Changes) -> None:
         for row in changes.rows:
             if row.image is not None:
-                self.images.add(row.cursor)
+                self.images[row.cursor] = row.image
             elif row.deletes is not None:
-                self.images.discard(row.deletes)
-        self.position = changes.cursor
+                self.images.pop(row.deletes, None)
+        self.position, self.mark = changes.cursor, changes.mark
         ledger = self._actor.judge.ledger(self._actor.user)
-        self._actor.judge.followed(ledger, self.position, self.images)
+        self._actor.judge.followed(ledger, self.position, set(self.images))
+        self._keep()
 
 
 def _cursor_of(image: str) -> int:

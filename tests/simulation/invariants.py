@@ -173,6 +173,9 @@ class Judge:
             number(item, "count") == expected, "count", f"wrong at {cursor}", item["count"]
         )
         self.require(("registered_at" in item) == (cursor == 1), "users", f"index at {cursor}")
+        mark = item.get("mark", {}).get("S")
+        others = {entry["mark"]["S"] for c, entry in ledger.primary.truth.items() if c != cursor}
+        self.require(mark is not None and mark not in others, "marks", f"of {cursor}", mark)
         skipped = range(cursor - int(item.get("skip", {}).get("N", 0)), cursor)
         alive = [c for c in skipped if kind_of(ledger.primary.truth[c]) == "image"]
         self.require(not alive, "skip", f"of {cursor} passes over images", alive)
@@ -408,6 +411,12 @@ class Judge:
         skipped = set(range(after + 1, answer.cursor + 1)) - set(cursors)
         lost = skipped - ledger.deleted_by.keys()
         self.require(not lost, "I5", "skipped by the feed", lost)
+
+    def marked(self, ledger: Ledger, cursor: int, mark: str) -> None:
+        """A cursor is told with the mark of the entry that stands there."""
+        entry = ledger.primary.truth.get(cursor, {})
+        own = entry.get("mark", {}).get("S", "")
+        self.require(mark == own, "marks", f"at {cursor}", mark, own)
 
     def followed(self, ledger: Ledger, position: int, images: set[int]) -> None:
         """I5 for a client's library that follows the feed and is at `position`."""

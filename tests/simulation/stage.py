@@ -3,12 +3,13 @@
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.bootstrap import build
 from chalicelib.config import TableNames
 from chalicelib.dynamo import Dynamo
-from chalicelib.entries import Mark, UserId
+from chalicelib.entries import Mark, Position, UserId
 from chalicelib.services import Services
 from tests.simulation.engine import Change, MemoryDynamo
 from tests.simulation.invariants import Errand, Judge
@@ -34,6 +35,15 @@ def unchanged(dynamo: Dynamo) -> Dynamo:
 
 def user_of(number: int) -> UserId:
     return UserId(NAMES[number].ljust(43, "-"))
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a client has: images as they were told, and the position up to which they are so."""
+
+    user: UserId
+    position: Position
+    images: Mapping[int, str]
 
 
 class Shard:
@@ -113,6 +123,8 @@ class Stage:
         self.network = Network(self.engine, self.scheduler, plan)
         self.stream = Stream(self.scheduler, plan)
         self.commits = 0
+        self.history: list[Sequence[Change]] = []
+        self.kept: list[Kept] = []
         self.clock = self.network.clock()
         self._mutate = mutate
         self.errands: dict[Task, Errand] = {}
@@ -143,6 +155,7 @@ class Stage:
 
     def committed(self, changes: Sequence[Change]) -> None:
         self.commits += 1
+        self.history.append(changes)
         self.judge.committed(changes)
 
     def shown(self, change: Change) -> None:

@@ -109,6 +109,18 @@ def test_a_run_of_deletions_is_passed_over() -> None:
     assert library.asked == [50, 50]
 
 
+def test_images_deleted_from_the_newest_on_are_passed_over() -> None:
+    """One by one or at once: what is deleted next to the log's dead end is passed over with it."""
+    library = Library.empty()
+    library.store.fill(ALICE, 1000)
+    for cursor in range(1000, 900, -1):
+        library.delete([cursor])
+    library.delete(range(900, 100, -1))
+    library.store.sync(ALICE)
+    assert cursors_of(library.page(50).images) == list(range(100, 50, -1))
+    assert library.asked == [50, 50]
+
+
 def test_images_deleted_at_once_are_passed_over() -> None:
     """Each saved and deleted before the next: the log's end is passed over like deletions."""
     library = Library.empty()
