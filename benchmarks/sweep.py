@@ -2,8 +2,8 @@
 processor. All are up to date, as nearly all are.
 
 It is bounded by the CPU of a user, or by the time of a user's calls divided by how many are under
-way at once, whichever is more. The calls are measured ten times as slow as they are told, so that it hardly counts what else
-this machine does.
+way at once, whichever is more. The calls are measured ten times as slow as they are told, so that
+it hardly counts what else this machine does.
 """
 
 import json
@@ -38,7 +38,7 @@ PART_OF_TIME = 278 / 300
 
 
 def costing(units: float, items: list[Any], more: bool = False) -> str:
-    end = {"LastEvaluatedKey": {}} if more else {}
+    end: dict[str, Any] = {"LastEvaluatedKey": {}} if more else {}
     cost = {"ConsumedCapacity": {"TableName": "t", "CapacityUnits": units}}
     return json.dumps({"Items": items, "Count": len(items), **end, **cost})
 
