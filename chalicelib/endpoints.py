@@ -9,8 +9,7 @@ from collections.abc import Mapping
 
 from chalicelib.errors import ConfigError
 
-ADDRESS = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?/?")
-REGION = re.compile(r"(?!fips-)[a-z]{2,4}(-[a-z]+){1,2}-[0-9]{1,2}")
+ADDRESS = r"https?://([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?/?"
 
 _SUFFIXES = {
     "cn-": ("amazonaws.com.cn", "api.amazonwebservices.com.cn"),
@@ -30,12 +29,24 @@ def region_of(environ: Mapping[str, str]) -> str:
     region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
     if not region:
         raise ConfigError("No region is set. Set AWS_DEFAULT_REGION, such as eu-central-1.")
-    if not REGION.fullmatch(region):
+    if not is_region(region):
         raise ConfigError(
             "AWS_REGION or AWS_DEFAULT_REGION is no region. Name one such as eu-central-1; for "
             "FIPS endpoints set AWS_USE_FIPS_ENDPOINT=true beside it."
         )
     return region
+
+
+def is_region(name: str) -> bool:
+    """Words and a number, as in `us-gov-west-1`. What begins with `fips` was a region's name once,
+    for an address and not for a signature."""
+    *words, number = name.split("-")
+    is_number = number.isdecimal() and number.isascii()
+    return is_number and len(words) >= 2 and words[0] != "fips" and all(map(is_word, words))
+
+
+def is_word(text: str) -> bool:
+    return text.isalpha() and text.isascii() and text.islower()
 
 
 def endpoint_of(environ: Mapping[str, str], region: str) -> str:
@@ -72,7 +83,7 @@ def named_endpoint(environ: Mapping[str, str]) -> str | None:
 
 def checked(url: str, variable: str) -> str:
     """The URL; ConfigError where it is more than a scheme, a host and a port, or less."""
-    if not ADDRESS.fullmatch(url):
+    if not re.fullmatch(ADDRESS, url):
         raise ConfigError(
             f"{variable} must be an address such as https://host or http://host:8000."
         )
