@@ -414,7 +414,7 @@ MUTANTS = [
         "head-missing-where-get-is",
         "app.py",
         '    head = ["HEAD"] if "GET" in methods else []\n',
-        '    head = ["HEAD"] if "{" in path else []\n',
+        '    head = ["HEAD"] if "GET" in methods and "{" not in path else []\n',
         "tests/api/test_openapi.py -k head_is_where_get_is",
     ),
     Mutant(
