@@ -10,7 +10,7 @@ from chalicelib.api.answer import Answer
 MAX_AGE = 7200
 """Seconds for which a browser need not ask again: the longest that Chromium keeps."""
 
-REQUEST_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-None-Match"
+REQUEST_HEADERS = "Authorization, Content-Encoding, Content-Type, Idempotency-Key, If-None-Match"
 RESPONSE_HEADERS = "ETag, Location, Retry-After"
 
 

@@ -7,8 +7,8 @@ import json
 import os
 from typing import Any
 
-from generated import AuthenticatedClient
-from generated.api.default import (
+from generated import AuthenticatedClient  # type: ignore[import-not-found]
+from generated.api.default import (  # type: ignore[import-not-found]
     delete_image,
     list_images,
     save_image,
@@ -16,7 +16,13 @@ from generated.api.default import (
     show_image,
     sync_images,
 )
-from generated.models import Image, NewBatch, NewImage, Page, SavedBatch
+from generated.models import (  # type: ignore[import-not-found]
+    Image,
+    NewBatch,
+    NewImage,
+    Page,
+    SavedBatch,
+)
 
 URL = "https://images.example/fox.png"
 

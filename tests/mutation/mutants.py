@@ -549,6 +549,27 @@ MUTANTS = [
         "tests/unit/test_request.py -k as_it_was_written",
     ),
     Mutant(
+        "head-missing-where-get-is",
+        "app.py",
+        '    head = ["HEAD"] if "GET" in methods else []\n',
+        '    head = ["HEAD"] if "GET" in methods and "{" not in path else []\n',
+        "tests/api/test_openapi.py -k head_is_where_get_is",
+    ),
+    Mutant(
+        "head-passed-to-the-writing-function",
+        "deploy/api.py",
+        'READ_METHODS = frozenset({"GET", "HEAD"})',
+        'READ_METHODS = frozenset({"GET"})',
+        "tests/deploy/test_template.py -k reads_go_to",
+    ),
+    Mutant(
+        "discovered-issuer-not-compared",
+        "deploy/discovery.py",
+        "    if said == issuer:\n",
+        '    if said != "":\n',
+        "tests/deploy/test_discovery.py -k nearly_its_name",
+    ),
+    Mutant(
         "second-idempotency-key-ignored",
         "chalicelib/api/endpoint.py",
         '", ".join(values) for name, values in headers.items()',

@@ -53,6 +53,9 @@ def test_reads_the_body_and_nothing_more(headers: bytes, wire: bytes, body: byte
         (b"Transfer-Encoding: chunked\r\n", b"-2\r\n{}\r\n0\r\n\r\n"),
         (b"Transfer-Encoding: chunked\r\n", b"2\r\n{}}\r\n0\r\n\r\n"),
         (b"Transfer-Encoding: chunked\r\n", b"5\r\n{}"),
+        (b"Transfer-Encoding: chunked\r\n", b"0\r\n" + b"X: y\r\n" * 101 + b"\r\n"),
+        (b"Content-Length: 2\r\n 2\r\n", b"{}"),
+        (b"X: a\r\n\tb\r\nContent-Length: 2\r\n", b"{}"),
         (b"Transfer-Encoding: chunked\r\n", b""),
     ],
 )
