@@ -44,7 +44,7 @@ help:
 	@echo 'make demo USER=alice              fill a user of the local server with 2,000 drawn images'
 	@echo 'make invoke OP=… EVENT=…          run an operation, such as verify_user (samples: events/)'
 	@echo 'make package STAGE=dev            make the CloudFormation template and its zip, in out/dev'
-	@echo 'make deploy STAGE=dev BUCKET=…    make or update the stack on AWS'
+	@echo 'make deploy STAGE=dev             make or update the stack on AWS (docs/operations.md)'
 	@echo 'make destroy STAGE=dev            delete it'
 	@echo 'make test                         run all tests (ARGS="-k name" for some)'
 	@echo 'make test-deployed                deploy to an emulator of AWS on this machine, and test that'

@@ -66,6 +66,7 @@ def _api(app: Chalice) -> Json:
     return {
         "EndpointConfiguration": {"Type": "REGIONAL"},
         "SecurityPolicy": TLS,
+        "EndpointAccessMode": "BASIC",  # has to stand beside such a policy
         "MethodSettings": [{"HttpMethod": "*", "ResourcePath": "/*", **limits}],
         "AccessLogSetting": {
             "DestinationArn": {"Fn::GetAtt": ["AccessLog", "Arn"]},

@@ -502,6 +502,7 @@ def test_the_stage_takes_so_many_requests_a_second(template: Template) -> None:
 def test_it_takes_no_tls_below_1_2(template: Template) -> None:
     api = template["Resources"]["RestAPI"]["Properties"]
     assert api["SecurityPolicy"] == "SecurityPolicy_TLS13_1_2_2021_06"
+    assert api["EndpointAccessMode"] == "BASIC"  # without it AWS refuses such a policy
 
 
 def test_each_request_is_logged_without_what_people_wrote(template: Template) -> None:

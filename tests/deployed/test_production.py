@@ -32,6 +32,7 @@ def test_its_tables_stay_with_all_data_when_it_is_destroyed(
     wait_until(lambda: shown(alice) == [1])
     (described,) = emulator.client("cloudformation").describe_stacks(StackName=kept.name)["Stacks"]
     assert described["EnableTerminationProtection"] is True
+    assert {"Key": "Stage", "Value": "kept"} in described["Tags"]
     names = [kept.outputs()[f"{table}Name"] for table in ("PrimaryTable", "PartitionTable")]
     assert "still there" in project.destroy("kept", CONFIRM=kept.name)
     with pytest.raises(ClientError, match="does not exist"):
