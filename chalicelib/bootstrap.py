@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.config import TableNames
 from chalicelib.dynamo import Dynamo
-from chalicelib.entries import UserId
+from chalicelib.entries import Mark, UserId
 from chalicelib.metrics import NAMESPACE, Metrics
 from chalicelib.services import Services
 from chalicelib.timing import Backoff, Clock
@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 
 WRITE_TRIES = 8
 READ_TRIES = 4
+
+
+MARK_BYTES = 6
+"""That are random in a mark: two of 8 characters are the same once in 280 million million."""
+
+
+def new_mark() -> Mark:
+    return Mark(secrets.token_urlsafe(MARK_BYTES))
 
 
 def no_dead_letters() -> "DeadLetters":
@@ -30,6 +38,7 @@ def build(
     tables: TableNames,
     clock: Clock | None = None,
     new_idem: Callable[[], str] = lambda: secrets.token_urlsafe(16),
+    new_mark: Callable[[], Mark] = new_mark,
     uniform: Callable[[float, float], float] = random.uniform,
     emit: Callable[[str], None] = print,
     namespace: str = NAMESPACE,
@@ -54,5 +63,6 @@ def build(
         backoff=Backoff(WRITE_TRIES, 0.02, 1.0, clock.sleep, uniform),
         metrics=Metrics(emit, clock.now, namespace),
         new_idem=new_idem,
+        new_mark=new_mark,
         new_dead_letters=dead_letters,
     )

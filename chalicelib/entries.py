@@ -80,6 +80,7 @@ class Entry:
     count: int
     payload: Payload | None = None
     deletes: Cursor | None = None
+    mark: Mark = NO_MARK
 
     @property
     def kind(self) -> Kind:
@@ -98,6 +99,7 @@ class Row:
     count: int
     image: str | None = None
     deletes: Cursor | None = None
+    mark: Mark = NO_MARK
     outdated: bool = field(default=False, compare=False)
 
     @property

@@ -91,7 +91,8 @@ class NotSyncedYet(ImageStorageError):
 
 
 class ResyncRequired(ImageStorageError):
-    """The reader's cursor lies beyond the partition's tail; it must start over from nothing."""
+    """The reader's position is not in this log: its cursor lies beyond the tail, or the entry there
+    has another mark. It must start over from nothing."""
 
 
 class HoleFound(ImageStorageError):

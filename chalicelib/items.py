@@ -26,6 +26,7 @@ ENTRY: Schema = {
     "seed": "S",
     "steps": "N",
     "deletes": "N",
+    "mark": "S",  # an entry from before there were marks has none
     "registered_at": "S",  # of entry 1 alone: what the index of users is made of
 }
 ROW: Schema = {
@@ -35,6 +36,7 @@ ROW: Schema = {
     "count": "N",
     "image": "S",
     "deletes": "N",
+    "mark": "S",
     "version": "N",  # of the form that `image` has; a stub has none
 }
 MARKER: Schema = {
@@ -48,7 +50,7 @@ MARKER: Schema = {
 }
 EXPIRES_AT = "expires_at"
 
-PAGE = ("cursor", "count", "deletes", "image", "version")
+PAGE = ("cursor", "count", "deletes", "image", "mark", "version")
 """The attributes of a row that a page is made of; `image` is an image's alone."""
 
 LOOK = ("cursor", "kind")
@@ -103,6 +105,7 @@ def entry_to_item(user: UserId, entry: Entry) -> Item:
             "created_at": entry.created_at,
             "count": entry.count,
             "deletes": entry.deletes,
+            "mark": entry.mark or None,
             "registered_at": entry.created_at if entry.cursor == 1 else None,
             **payload,
         },
@@ -117,6 +120,7 @@ def entry_from_item(item: Item) -> Entry:
         count=count_of(item),
         payload=_payload(item) if item["kind"]["S"] == "image" else None,
         deletes=deleted_by(item),
+        mark=mark_of(item),
     )
 
 
@@ -130,6 +134,7 @@ def row_to_item(user: UserId, row: Row) -> Item:
             "count": row.count,
             "image": row.image,
             "deletes": row.deletes,
+            "mark": row.mark or None,
             "version": None if row.kind == "erased" else CURRENT,
         },
     )
@@ -142,6 +147,7 @@ def row_from_item(item: Item) -> Row:
         count=count_of(item),
         image=image_of(item),
         deletes=deleted_by(item),
+        mark=mark_of(item),
         outdated=version_of(item) < CURRENT,
     )
 

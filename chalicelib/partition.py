@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from chalicelib.dynamo import Dynamo, Item, Refused, UnknownOutcome
-from chalicelib.entries import START, Cursor, Row, UserId, is_consecutive
+from chalicelib.entries import NO_MARK, START, Cursor, Mark, Position, Row, UserId, is_consecutive
 from chalicelib.errors import (
     HoleFound,
     ImageNotFound,
@@ -27,6 +27,7 @@ from chalicelib.items import (
     cursor_of,
     deleted_by,
     image_of,
+    mark_of,
     row_from_item,
     row_to_item,
 )
@@ -51,13 +52,16 @@ MAX_LOOK = 100
 class Page:
     """Images newest first, rendered. `next` is the `before` of the following page, if any.
 
-    `cursor` (the tail) and `count` (live images at it) are of the first page only.
+    `cursor` (the tail) and `count` (live images at it) are of the first page only. Each cursor has
+    beside it the mark of the entry that stands there.
     """
 
     images: tuple[str, ...]
     next: Cursor | None
     cursor: Cursor | None
     count: int | None
+    mark: Mark = NO_MARK
+    next_mark: Mark = NO_MARK
 
 
 class Changes(NamedTuple):
@@ -66,6 +70,7 @@ class Changes(NamedTuple):
     rows: tuple[Row, ...]
     cursor: Cursor
     up_to_date: bool
+    mark: Mark = NO_MARK
 
 
 class Partition:
@@ -109,38 +114,49 @@ class Partition:
         return not left
 
     def page(
-        self, limit: int, before: Cursor | None, at_least: Cursor | None, deadline: Deadline
+        self,
+        limit: int,
+        before: Cursor | None,
+        at_least: Cursor | None,
+        deadline: Deadline,
+        mark: Mark = NO_MARK,
     ) -> Page:
         """Up to `limit` images below `before` (None: from the tail), newest first.
 
         Raises `NotSyncedYet` while the tail is below `at_least`, `ResyncRequired` when `before`
-        lies beyond the tail, `HoleFound` when the partition does not read as consecutive.
+        lies beyond the tail or another entry stands there than the one with the `mark`,
+        `HoleFound` when the partition does not read as consecutive.
         """
-        read = self._read_down(before, limit, deadline)
+        read = self._read_down(before, limit, deadline, mark)
         self._check_at_least(at_least, before, read)
         images, bottom = images_in(read), below(read)
         for _ in range(MAX_FILLS - 1):
             if len(images) >= limit or bottom is None or deadline.passed() or is_heavy(images):
                 break
-            more = self._read_down(bottom, limit - len(images), deadline)
+            more = self._read_down(bottom.cursor, limit - len(images), deadline)
             images += images_in(more)
             bottom = below(more)
+        found, (next_, next_mark) = tuple(images), bottom or (None, NO_MARK)
         if before is not None:
-            return Page(tuple(images), bottom, None, None)
+            return Page(found, next_, None, None, NO_MARK, next_mark)
         if not read.items:
             return Page((), None, START, 0)
         top = read.items[0]
-        return Page(tuple(images), bottom, cursor_of(top), count_of(top))
+        return Page(found, next_, cursor_of(top), count_of(top), mark_of(top), next_mark)
 
-    def changes(self, after: Cursor, limit: int, deadline: Deadline) -> Changes:
+    def changes(
+        self, after: Cursor, limit: int, deadline: Deadline, mark: Mark = NO_MARK
+    ) -> Changes:
         """What was saved and deleted beyond the cursor, oldest first.
 
-        Raises `ResyncRequired` when `after` lies beyond the tail; `HoleFound` as `page`.
+        Raises `ResyncRequired` when `after` lies beyond the tail or another entry stands there than
+        the one with the `mark`; `HoleFound` as `page`.
         """
-        read = self._read_up(after, limit, deadline)
+        read = self._read_up(after, limit, deadline, mark)
         rows = [row_from_item(item) for item in read.items]
-        shown = tuple(row for row in rows if row.kind != "erased")
-        return Changes(shown, rows[-1].cursor if rows else after, up_to_date=not read.cut)
+        shown = tuple(row for row in rows if row.cursor > after and row.kind != "erased")
+        end = Position(rows[-1].cursor, rows[-1].mark) if rows else Position(START, NO_MARK)
+        return Changes(shown, end.cursor, up_to_date=not read.cut, mark=end.mark)
 
     def _check_at_least(self, at_least: Cursor | None, before: Cursor | None, read: Slice) -> None:
         if at_least is None:
@@ -149,25 +165,39 @@ class Partition:
         if tail < at_least:
             raise NotSyncedYet
 
-    def _read_down(self, before: Cursor | None, limit: int, deadline: Deadline) -> Slice:
+    def _read_down(
+        self, before: Cursor | None, limit: int, deadline: Deadline, mark: Mark = NO_MARK
+    ) -> Slice:
         for _ in self._backoff.attempts(deadline):
-            read = self._log.before(self._user, before, limit, PAGE)
+            read = self._below(before, limit, mark)
             if is_descending_run(read, before):
                 return read
-            if before is not None and before - 1 > self.tail():
+            if before is not None and not mark and before - 1 > self.tail():
                 raise ResyncRequired
         raise HoleFound("partition")
 
-    def _read_up(self, after: Cursor, limit: int, deadline: Deadline) -> Slice:
+    def _below(self, before: Cursor | None, limit: int, mark: Mark) -> Slice:
+        """The rows below the cursor. To look at its mark, the row at the cursor is read along."""
+        if before is None or not mark:
+            return self._log.before(self._user, before, limit, PAGE)
+        read = self._log.before(self._user, Cursor(before + 1), limit + 1, PAGE)
+        check_mark(read, Position(before, mark))
+        return read._replace(items=read.items[1:])
+
+    def _read_up(self, after: Cursor, limit: int, deadline: Deadline, mark: Mark) -> Slice:
+        """The row at the cursor, unless that is the start, and the rows beyond it.
+
+        Read along, it tells at once whether the reader is up to date or has come from another log.
+        """
+        at = 1 if after > START else 0
+        below = Cursor(after - at)
         for _ in self._backoff.attempts(deadline):
-            read = self._log.after(self._user, after, limit)
-            if is_ascending_run(read, after):
+            read = self._log.after(self._user, below, limit + at)
+            check_mark(read, Position(after, mark))
+            if is_ascending_run(read, below) or (not read.items and after == START):
                 return read
-            tail = self.tail()
-            if after > tail:
+            if not read.items:
                 raise ResyncRequired
-            if after == tail and not read.items:
-                return read
         raise HoleFound("partition")
 
     # As it stands, consecutive or not: for repair and migration
@@ -250,10 +280,23 @@ def is_heavy(images: Sequence[str]) -> bool:
     return sum(len(image.encode()) for image in images) > MAX_FILL_BYTES
 
 
-def below(read: Slice) -> Cursor | None:
+def below(read: Slice) -> Position | None:
     """Where the next page down begins; None where the log begins."""
-    lowest = cursor_of(read.items[-1]) if read.items else None
-    return None if lowest == 1 else lowest
+    lowest = read.items[-1] if read.items else None
+    if lowest is None or cursor_of(lowest) == 1:
+        return None
+    return Position(cursor_of(lowest), mark_of(lowest))
+
+
+def check_mark(read: Slice, position: Position) -> None:
+    """ResyncRequired unless the entry that the position names is the first of those read.
+
+    What a reader has seen there once does not go away. So a row that is missing, or has another
+    mark, belongs to another log. An empty mark names no entry: then nothing is checked.
+    """
+    first = (cursor_of(read.items[0]), mark_of(read.items[0])) if read.items else None
+    if position.mark and first != position:
+        raise ResyncRequired
 
 
 def is_descending_run(read: Slice, before: Cursor | None) -> bool:

@@ -4,7 +4,7 @@ import functools
 import itertools
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import TypeVar
 
@@ -14,6 +14,7 @@ from chalicelib.entries import (
     Cursor,
     Entry,
     Image,
+    Mark,
     Payload,
     Position,
     UserId,
@@ -87,6 +88,7 @@ class Primary:
         clock: Clock,
         backoff: Backoff,
         new_idem: Callable[[], str],
+        new_mark: Callable[[], Mark],
         metrics: Metrics,
         tails: Tails,
     ) -> None:
@@ -96,6 +98,7 @@ class Primary:
         self._backoff = backoff
         self._turns = backoff._replace(tries=TURNS, cap=LONGEST_TURN)
         self._new_idem = new_idem
+        self._new_mark = new_mark
         self._metrics = metrics
         self._tails = tails
 
@@ -185,7 +188,7 @@ class Primary:
 
     def _put(self, save: Save, entries: Sequence[Entry]) -> tuple[Image, ...] | Verdict:
         """The images, saved by this try or by an earlier one of the same request."""
-        items = [entry_to_item(save.user, entry) for entry in entries]
+        items = self._marked(save.user, entries)
         try:
             self._log.put_new(items, self._marker(save, entries[0].cursor))
         except Refused as refused:
@@ -237,7 +240,7 @@ class Primary:
         deletions = removal.after(tail)
         stubs = [self._log.strip_image(user, cursor, ENTRY_PAYLOAD) for cursor in removal.left]
         try:
-            self._log.put_new([entry_to_item(user, deletion) for deletion in deletions], stubs)
+            self._log.put_new(self._marked(user, deletions), stubs)
         except Refused as refused:
             many = len(deletions)
             # Whatever became of an earlier try shows in the images: it turned all or none.
@@ -281,6 +284,14 @@ class Primary:
                 is_all = length == len(entries) and not found.cut
                 return Run(entries[:length], is_all)
         raise HoleFound("primary", cursor + 1)
+
+    def _marked(self, user: UserId, entries: Sequence[Entry]) -> list[Item]:
+        """The entries as items, each with a mark of its own, and with another at every try.
+
+        So an entry that is tried again, at the same cursor or elsewhere, has never stood there
+        under that mark before; not even in a log that was put back to an earlier state meanwhile.
+        """
+        return [entry_to_item(user, replace(entry, mark=self._new_mark())) for entry in entries]
 
     def _marker(self, save: Save, first: Cursor) -> list[Write]:
         if save.idempotent is None:

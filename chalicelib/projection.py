@@ -10,7 +10,7 @@ MAX_ERASURES = 10
 """Earlier images that one chunk erases at most: some 100 ms of work."""
 
 ROW_OVERHEAD = 200
-"""Bytes of a row beside its rendered image: names, key, count; rounded up."""
+"""Bytes of a row beside its rendered image: names, key, count, mark; rounded up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def to_row(entry: Entry) -> Row:
     image = None
     if entry.payload is not None:
         image = render(Image(entry.cursor, entry.created_at, entry.payload))
-    return Row(entry.cursor, entry.count, image, entry.deletes)
+    return Row(entry.cursor, entry.count, image, entry.deletes, entry.mark)
 
 
 def fitting(rows: Sequence[Row]) -> Sequence[Row]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.config import TableNames
 from chalicelib.dynamo import Dynamo
-from chalicelib.entries import UserId
+from chalicelib.entries import Mark, UserId
 from chalicelib.metrics import Metrics
 from chalicelib.partition import Partition
 from chalicelib.timing import Backoff, Clock
@@ -41,6 +41,7 @@ class Services:
     backoff: Backoff
     metrics: Metrics
     new_idem: Callable[[], str]
+    new_mark: Callable[[], Mark]
     new_dead_letters: Callable[[], "DeadLetters"]
 
     def open_partition(self, user: UserId) -> Partition:
@@ -101,6 +102,7 @@ class Services:
             self.clock,
             self.backoff,
             self.new_idem,
+            self.new_mark,
             self.metrics,
             self._tails,
         )

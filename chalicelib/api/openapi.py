@@ -30,8 +30,9 @@ read again.
 
 **Follow changes.** Read the first page of `GET /images` and keep its `cursor` (older pages have
 none). Then `GET /images/changes?after=` that cursor, apply what it answers in order, and go on from
-the `cursor` of each answer. 410 `resync-required` means that the cursor lies beyond the library's
-end, as after a restore: forget what was read, and start over.
+the `cursor` of each answer. With each cursor comes a `mark`; send both back together. 410
+`resync-required` means that the library is another than the one that was read, as after a restore:
+nothing stands at the cursor, or something else. Forget what was read, and start over.
 
 **Save safely.** A save whose answer got lost, or was 503 `unavailable`, may have been done. Send an
 `Idempotency-Key` with each save, and repeat it unchanged with the same key: for
@@ -143,15 +144,21 @@ OPERATIONS = (
         "/images",
         "listImages",
         "List images, newest first",
-        "A page of the library. Read the following page with `before` set to `next`, until `next` "
-        "is null; a page may hold fewer images than `limit`.",
+        "A page of the library. Read the following page with `before` set to `next` and `mark` to "
+        "`nextMark`, until `next` is null; a page may hold fewer images than `limit`.",
         parts.revalidated(
             parts.answer(
                 "A page of images.",
                 ref("schemas", "Page"),
                 links={
-                    "followingPage": parts.link("listImages", before="$response.body#/next"),
-                    "changesSince": parts.link("listChanges", after="$response.body#/cursor"),
+                    "followingPage": parts.link(
+                        "listImages",
+                        before="$response.body#/next",
+                        mark="$response.body#/nextMark",
+                    ),
+                    "changesSince": parts.link(
+                        "listChanges", after="$response.body#/cursor", mark="$response.body#/mark"
+                    ),
                 },
             )
         ),
@@ -159,6 +166,12 @@ OPERATIONS = (
         parameters=(
             ref("parameters", "Limit"),
             parts.query("before", parts.CURSOR, "Only images below this cursor: a page's `next`."),
+            parts.query(
+                "mark",
+                parts.MARK,
+                "The page's `nextMark`: 410 unless the entry at `before` has it. Only with "
+                "`before`.",
+            ),
             parts.query(
                 "at_least",
                 parts.CURSOR,
@@ -173,13 +186,17 @@ OPERATIONS = (
         "listChanges",
         "Follow what is saved and deleted",
         "What happened beyond a cursor, oldest first. Read on with `after` set to the answer's "
-        "`cursor`; when `upToDate` is true, wait a while before the next call. After 0, it tells "
-        "everything.",
+        "`cursor` and `mark` to its `mark`; when `upToDate` is true, wait a while before the next "
+        "call. After 0, it tells everything.",
         parts.revalidated(
             parts.answer(
                 "Changes in their order.",
                 ref("schemas", "Changes"),
-                links={"following": parts.link("listChanges", after="$response.body#/cursor")},
+                links={
+                    "following": parts.link(
+                        "listChanges", after="$response.body#/cursor", mark="$response.body#/mark"
+                    )
+                },
             )
         ),
         (*SIGNED_IN, "resync-required"),
@@ -188,6 +205,12 @@ OPERATIONS = (
                 "after",
                 {**ref("schemas", "Position"), "default": START},
                 "The `cursor` of the first page that was read, or of the changes before these.",
+            ),
+            parts.query(
+                "mark",
+                parts.MARK,
+                "The `mark` beside that `cursor`: 410 unless the entry there has it. Only with "
+                "`after`.",
             ),
             ref("parameters", "Limit"),
             ref("parameters", "IfNoneMatch"),

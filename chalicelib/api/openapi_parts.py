@@ -226,16 +226,23 @@ SCHEMAS: Fragment = {
                 "maximum": MAX_CURSOR,
                 "description": "The `before` of the following page; null on the last.",
             },
+            "nextMark": {
+                "type": ["string", "null"],
+                "pattern": f"^{MARK_TEXT.pattern}$",
+                "description": "The `mark` to send with `next`; null exactly when that is.",
+            },
         },
         {
             "cursor": POSITION,
+            "mark": {**MARK, "description": "Of the entry at `cursor`."},
             "count": {
                 "type": "integer",
                 "minimum": 0,
                 "description": "How many images the library has as of `cursor`.",
             },
         },
-        description="Newest first. `cursor` and `count` are of the first page only (no `before`).",
+        description="Newest first. `cursor`, `mark` and `count` are of the first page only (no "
+        "`before`).",
     ),
     "Saved": _object({"cursor": CURSOR, "image": ref("schemas", "Image")}),
     "Deleted": _object(
@@ -247,6 +254,10 @@ SCHEMAS: Fragment = {
         {
             "changes": _list("Change"),
             "cursor": {**POSITION, "description": "The `after` of the next call."},
+            "mark": {
+                **MARK,
+                "description": "The `mark` of the next call: of the entry at `cursor`.",
+            },
             "upToDate": {**UP_TO_DATE, "description": "Whether these are all, for now."},
         },
         description="Oldest first.",

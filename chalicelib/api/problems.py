@@ -67,7 +67,7 @@ PROBLEMS: Mapping[str, Problem] = {
     ),
     "resync-required": Problem(
         410,
-        "The cursor is beyond the library's end",
+        "The library is another than the one that was read",
         "Forget what was read and start over: the first page, or changes after 0.",
     ),
     "body-too-large": Problem(

@@ -17,7 +17,8 @@ def test_a_preflight_is_answered_without_a_token_with_what_the_page_may_send(
     assert answer.status_code == 204
     assert answer.headers[ALLOWED] == origin
     assert answer.headers["vary"] == "Origin"
-    assert sorted(answer.headers["access-control-allow-methods"].split(", ")) == ["GET", "POST"]
+    methods = sorted(answer.headers["access-control-allow-methods"].split(", "))
+    assert methods == ["DELETE", "GET", "POST"]
     headers = answer.headers["access-control-allow-headers"].lower().split(", ")
     assert headers == ["authorization", "content-type", "idempotency-key", "if-none-match"]
     assert int(answer.headers["access-control-max-age"]) > 0

@@ -24,15 +24,22 @@ def test_only_the_first_page_has_cursor_and_count(alice: httpx.Client) -> None:
     first, *others = pages(alice, 2)
     assert (first["cursor"], first["count"]) == (5, 5)
     assert len(others) == 2
-    assert all(set(page) == {"images", "next"} for page in others)
+    assert all(set(page) == {"images", "next", "nextMark"} for page in others)
 
 
 def test_an_empty_library(alice: httpx.Client) -> None:
     """A user who saved nothing reads an empty page and no changes."""
     page = alice.get("/api/images").raise_for_status().json()
-    assert page == {"images": [], "next": None, "cursor": 0, "count": 0}
+    assert page == {
+        "images": [],
+        "next": None,
+        "nextMark": None,
+        "cursor": 0,
+        "mark": "",
+        "count": 0,
+    }
     changes = alice.get("/api/images/changes").raise_for_status().json()
-    assert changes == {"changes": [], "cursor": 0, "upToDate": True}
+    assert changes == {"changes": [], "cursor": 0, "mark": "", "upToDate": True}
 
 
 def test_fifty_images_are_the_default(alice: httpx.Client) -> None:

@@ -13,7 +13,14 @@ from tests.support import Store
 
 LOCAL, MEMORY = "dynamodb-local", "in-memory"
 
-ON_BOTH = {"test_primary", "test_sync", "test_deletion", "test_partition", "test_refusals"}
+ON_BOTH = {
+    "test_primary",
+    "test_sync",
+    "test_deletion",
+    "test_partition",
+    "test_marks",
+    "test_refusals",
+}
 """The modules that need no more of an engine than the calls of `chalicelib.dynamo.Dynamo`."""
 
 

@@ -4,6 +4,7 @@ import itertools
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -27,7 +28,7 @@ from chalicelib.timing import Deadline
 from tests.support import ALICE, BOB, Intercepted, Store, at_once, dump, foreign, picture, quick
 
 ONE = Cursor(1)
-KEPT = ("user_id", "cursor", "kind", "idem", "created_at", "count", "registered_at")
+KEPT = ("user_id", "cursor", "kind", "idem", "created_at", "count", "mark", "registered_at")
 CALLS = ["query", "transact_write_items"]  # the deletion in the primary
 CALLS += ["query", "query", "update_item", "put_item", "query"]  # the sync, and the look
 WRITES = ("put_item", "update_item", "transact_write_items")
@@ -82,7 +83,7 @@ def test_the_stub_keeps_all_but_the_payload(store: Store) -> None:
     after = dump(store.primary_log, ALICE)[0]
     assert after == {name: before[name] for name in KEPT} | {"kind": {"S": "erased"}}
     stub = dump(store.partition_log, ALICE)[0]
-    assert stub == row_to_item(ALICE, Row(ONE, 1))
+    assert stub == row_to_item(ALICE, Row(ONE, 1, mark=Mark(before["mark"]["S"])))
 
 
 def test_deleting_again_changes_nothing(store: Store) -> None:
@@ -380,8 +381,8 @@ class TestSeen:
     """A deletion that tells where its caller saw the log is never applied to another log."""
 
     def mark(self, store: Store, cursor: int, mark: str) -> None:
-        entry = store.primary_entries(ALICE)[cursor - 1]
-        item = {**entry_to_item(ALICE, entry), "mark": {"S": mark}}
+        entry = replace(store.primary_entries(ALICE)[cursor - 1], mark=Mark(mark))
+        item = entry_to_item(ALICE, entry)
         store.dynamo.put_item(TableName=store.tables.primary, Item=item)
 
     def test_the_entry_that_was_seen_is_still_there(self, store: Store) -> None:
@@ -397,7 +398,7 @@ class TestSeen:
     def test_another_stands_there_or_none(self, store: Store, at: int) -> None:
         """Also where the entry is from before there were marks; nothing is deleted."""
         store.save(ALICE, 3)
-        self.mark(store, 1, "another")
+        self.mark(store, 1, "")  # from before there were marks
         self.mark(store, 3, "seen")
         before = store.primary_entries(ALICE)
         for cursors in ([3], [1, 2], [99]):

@@ -244,6 +244,12 @@ ALL = [
         lambda stage, cast: stage.delete(cast.alice, 2),
         "ieid",
     ),
+    Scenario(
+        "delete-many",
+        three_images,
+        lambda stage, cast: stage.delete(cast.alice, 1, 3),
+        "eie" + "dd",
+    ),
     Scenario("sync", a_long_log, lambda stage, cast: stage.sync(cast.alice), LONG),
     Scenario("doorbell", two_users, ring, "ieiiid"),
     Scenario("erase-user", a_few, erase, "eeeede" + "dddd"),

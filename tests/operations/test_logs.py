@@ -36,6 +36,7 @@ ROUTES: dict[tuple[str, str], Callable[..., Answer]] = {
     ("GET", "/api/images/changes"): reads.list_changes,
     ("POST", "/api/images/sync"): writes.sync_images,
     ("GET", "/api/images/{cursor}"): reads.show_image,
+    ("DELETE", "/api/images"): writes.delete_images,
     ("DELETE", "/api/images/{cursor}"): writes.delete_image,
 }
 

@@ -41,6 +41,7 @@ def old_item(store: Store, cursor: int, user: UserId = ALICE) -> Mapping[str, An
         "cursor": {"N": str(cursor)},
         "kind": {"S": "image"},
         "count": {"N": str(entry.count)},
+        "mark": {"S": entry.mark},
         "version": {"N": "1"},
         "image": {"S": OLD_FORM % (cursor, entry.created_at)},
     }
@@ -154,7 +155,7 @@ def test_migrating_never_brings_back_what_was_deleted(store: Store, by: str) -> 
     rig.finish(by, {"user": ALICE} if by == "sync_user" else {})
     assert done
     assert_as_projected(store)
-    assert stored(store, ALICE)[1].keys() == {"user_id", "cursor", "kind", "count"}
+    assert stored(store, ALICE)[1].keys() == {"user_id", "cursor", "kind", "count", "mark"}
 
 
 def test_migrating_never_undoes_what_another_migrated(store: Store) -> None:

@@ -46,7 +46,8 @@ def rendered(item: Item) -> str:
 
 def row_of(item: Item, version: int = CURRENT) -> dict[str, Any]:
     """The partition's item that an item of the primary must become."""
-    row = {name: dict(item[name]) for name in ("user_id", "cursor", "kind", "count")}
+    names = ("user_id", "cursor", "kind", "count", "mark")
+    row = {name: dict(item[name]) for name in names if name in item}
     if kind_of(item) == "erased":
         return row
     row["version"] = {"N": str(version)}

@@ -8,7 +8,7 @@ from typing import Any
 from chalicelib.bootstrap import build
 from chalicelib.config import TableNames
 from chalicelib.dynamo import Dynamo
-from chalicelib.entries import UserId
+from chalicelib.entries import Mark, UserId
 from chalicelib.services import Services
 from tests.simulation.engine import Change, MemoryDynamo
 from tests.simulation.invariants import Errand, Judge
@@ -118,6 +118,7 @@ class Stage:
         self.errands: dict[Task, Errand] = {}
         self.idems: dict[Task, str] = {}
         self._issued = 0
+        self._marks = 0
 
     @property
     def users(self) -> Sequence[UserId]:
@@ -130,6 +131,7 @@ class Stage:
             TABLES,
             clock=self.clock,
             new_idem=self._new_idem,
+            new_mark=self._new_mark,
             uniform=self._uniform,
             emit=lambda _line: None,
         )
@@ -155,6 +157,10 @@ class Stage:
         self.idems[task] = idem
         self.judge.issue(idem, self.errands.get(task))
         return idem
+
+    def _new_mark(self) -> Mark:
+        self._marks += 1
+        return Mark(f"m{self._marks}")
 
     def _uniform(self, least: float, most: float) -> float:
         return self.scheduler.current.random.uniform(least, most)

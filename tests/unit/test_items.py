@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.dynamo import Item
-from chalicelib.entries import MAX_CURSOR, Cursor, Entry, Payload, Row, UserId
+from chalicelib.entries import MAX_CURSOR, Cursor, Entry, Mark, Payload, Row, UserId
 from chalicelib.items import (
     ENTRY,
     MARKER,
@@ -30,6 +30,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30
 CURSORS = st.integers(1, MAX_CURSOR).map(Cursor)
 COUNTS = st.integers(0, MAX_CURSOR)
 USERS = TEXT.map(UserId)
+MARKS = (st.just("") | TEXT).map(Mark)
 PAYLOADS = st.builds(
     Payload,
     TEXT,
@@ -38,11 +39,11 @@ PAYLOADS = st.builds(
     st.none() | st.integers(0, 2**64 - 1).map(str),
     st.none() | st.integers(1, 10_000),
 )
-ENTRIES = st.builds(Entry, CURSORS, TEXT, TEXT, COUNTS, st.none() | PAYLOADS) | st.builds(
-    Entry, CURSORS, TEXT, TEXT, COUNTS, deletes=CURSORS
-)
-ROWS = st.builds(Row, CURSORS, COUNTS, st.none() | TEXT) | st.builds(
-    Row, CURSORS, COUNTS, deletes=CURSORS
+ENTRIES = st.builds(
+    Entry, CURSORS, TEXT, TEXT, COUNTS, st.none() | PAYLOADS, mark=MARKS
+) | st.builds(Entry, CURSORS, TEXT, TEXT, COUNTS, deletes=CURSORS, mark=MARKS)
+ROWS = st.builds(Row, CURSORS, COUNTS, st.none() | TEXT, mark=MARKS) | st.builds(
+    Row, CURSORS, COUNTS, deletes=CURSORS, mark=MARKS
 )
 MARKERS = st.builds(Marker, USERS, TEXT, TEXT, TEXT, CURSORS, TEXT, st.integers(0, 4_000_000_000))
 

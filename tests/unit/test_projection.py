@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 from chalicelib.dynamo import MAX_TRANSACTION_BYTES, MAX_TRANSACTION_ITEMS
-from chalicelib.entries import Cursor, Entry, Image, Payload, Row, render
+from chalicelib.entries import Cursor, Entry, Image, Mark, Payload, Row, render
 from chalicelib.projection import MAX_ERASURES, ROW_OVERHEAD, Projection, project
 from tests.support import foreign, picture
 
@@ -16,7 +16,7 @@ def deletion(cursor: int, deletes: int) -> Entry:
 def shown(entry: Entry) -> Row:
     assert entry.payload is not None
     image = render(Image(entry.cursor, entry.created_at, entry.payload))
-    return Row(entry.cursor, entry.count, image)
+    return Row(entry.cursor, entry.count, image, mark=entry.mark)
 
 
 def test_images_are_rendered_once_for_all_reads() -> None:
@@ -43,8 +43,11 @@ def test_a_deletion_erases_an_earlier_image_first() -> None:
 
 def test_an_image_deleted_in_the_same_run_is_a_stub_from_the_start() -> None:
     """What is deleted in the run never becomes visible, and needs no erasing."""
-    found = project([foreign(8), deletion(9, deletes=8)])
-    assert found == Projection((), (Row(Cursor(8), 8), Row(Cursor(9), 9, deletes=Cursor(8))))
+    marked = replace(foreign(8), mark=Mark("m8"))
+    found = project([marked, deletion(9, deletes=8)])
+    assert found == Projection(
+        (), (Row(Cursor(8), 8, mark=Mark("m8")), Row(Cursor(9), 9, deletes=Cursor(8)))
+    )
 
 
 def test_a_stub_stays_a_stub() -> None:
