@@ -95,14 +95,42 @@ class ResyncRequired(ImageStorageError):
     has another mark. It must start over from nothing."""
 
 
-class HoleFound(ImageStorageError):
-    """A log did not read as consecutive cursors, however often it was read.
+class LogDamaged(ImageStorageError):
+    """A user's log is not as the product writes it: somebody changed the table by hand.
 
-    `cursor` is the first at which nothing was found, though later entries were; None if untold.
+    `what` tells what is wrong at the log's `cursor` (None if untold), without content; `beyond` is
+    the cursor from which the log can be read on.
     """
 
-    def __init__(self, log: Literal["primary", "partition"], cursor: int | None = None) -> None:
-        place = "somewhere" if cursor is None else f"at {cursor}"
-        super().__init__(f"the {log} has a hole {place}")
+    def __init__(
+        self,
+        log: Literal["primary", "partition"],
+        cursor: float | None,
+        what: str,
+        beyond: float = 0,
+    ) -> None:
+        place = "somewhere" if cursor is None else f"at cursor {cursor}"
+        super().__init__(f"The {log} is damaged {place}: {what}.")
         self.log = log
         self.cursor = cursor
+        self.what = what
+        self.beyond = beyond
+
+
+class HoleFound(LogDamaged):
+    """A log did not read as consecutive cursors, however often it was read."""
+
+    def __init__(
+        self,
+        log: Literal["primary", "partition"],
+        cursor: float | None = None,
+        beyond: float = 0,
+    ) -> None:
+        super().__init__(log, cursor, "it has no entry there, though it has later ones", beyond)
+
+
+class Unreadable(LogDamaged):
+    """An entry lacks something, has it in another type, or is of a kind that is not known."""
+
+    def __init__(self, log: Literal["primary", "partition"], cursor: float) -> None:
+        super().__init__(log, cursor, "its entry cannot be read", beyond=cursor)

@@ -113,7 +113,8 @@ def entry_to_item(user: UserId, entry: Entry) -> Item:
 
 
 def entry_from_item(item: Item) -> Entry:
-    return Entry(
+    """KeyError or ValueError for what no version of the product wrote."""
+    entry = Entry(
         cursor=cursor_of(item),
         idem=item["idem"]["S"],
         created_at=item["created_at"]["S"],
@@ -122,6 +123,9 @@ def entry_from_item(item: Item) -> Entry:
         deletes=deleted_by(item),
         mark=mark_of(item),
     )
+    if entry.kind != item["kind"]["S"]:
+        raise ValueError("the kind is not known")
+    return entry
 
 
 def row_to_item(user: UserId, row: Row) -> Item:

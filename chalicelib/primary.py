@@ -2,11 +2,12 @@
 
 import functools
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import Enum, auto
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from chalicelib.dynamo import Dynamo, Item, Reason, Refused, UnknownOutcome
 from chalicelib.entries import (
@@ -20,7 +21,15 @@ from chalicelib.entries import (
     UserId,
     leading_run,
 )
-from chalicelib.errors import Contended, HoleFound, ImageNotFound, ResyncRequired, Unavailable
+from chalicelib.errors import (
+    Contended,
+    HoleFound,
+    ImageNotFound,
+    LogDamaged,
+    ResyncRequired,
+    Unavailable,
+    Unreadable,
+)
 from chalicelib.idempotency import IdempotentRequest, Markers, new_marker, replay
 from chalicelib.items import ENTRY_PAYLOAD, entry_from_item, entry_to_item, mark_of
 from chalicelib.log import Log, Write
@@ -106,7 +115,15 @@ class Primary:
         item = self._log.last(user)
         if item is None:
             return Tail(START, 0)
-        return end_of([entry_from_item(item)])
+        try:
+            return end_of([entry_from_item(item)])
+        except (KeyError, ValueError):
+            raise Unreadable("primary", place_of(item)) from None
+
+    def last_cursor(self, user: UserId) -> Cursor:
+        """The tail's cursor, also where the entry there cannot be read."""
+        item = self._log.last(user)
+        return START if item is None else Cursor(math.floor(place_of(item)))
 
     def append(
         self,
@@ -274,16 +291,27 @@ class Primary:
         """The consecutive entries from cursor+1 on, at most `limit`.
 
         Entries of one transaction may become visible one by one; what does not follow without a
-        gap is left for the next read. `HoleFound` when even cursor+1 stays missing under others.
+        gap is left for the next read, and so is what cannot be read. `HoleFound` when even cursor+1
+        stays missing under others, `Unreadable` when it cannot be read.
         """
+        after = Cursor(math.floor(cursor))
         for _ in self._backoff.attempts(deadline):
             found = self._log.after(user, cursor, limit)
-            entries = tuple(entry_from_item(item) for item in found.items)
-            length = leading_run((entry.cursor for entry in entries), cursor)
-            if length or not entries:
-                is_all = length == len(entries) and not found.cut
+            entries = readable(found.items)
+            length = leading_run((entry.cursor for entry in entries), after)
+            if length or not found.items:
+                is_all = length == len(found.items) and not found.cut
                 return Run(entries[:length], is_all)
-        raise HoleFound("primary", cursor + 1)
+        raise damage_at(found.items[0], cursor)
+
+    def below_first(self, user: UserId) -> list[Cursor]:
+        """Where something stands below the first cursor, where nothing reads: the highest few."""
+        return [place_of(item) for item in self._log.before(user, Cursor(1), limit=100).items]
+
+    def strip(self, user: UserId, cursor: Cursor) -> None:
+        """Takes the payload from whatever stands there, by itself: for a log that is damaged."""
+        with suppress(Refused):  # nothing stands there
+            self._log.strip(user, cursor, ENTRY_PAYLOAD)
 
     def _marked(self, user: UserId, entries: Sequence[Entry]) -> list[Item]:
         """The entries as items, each with a mark of its own, and with another at every try.
@@ -298,6 +326,31 @@ class Primary:
             return []
         marker = new_marker(save.user, save.idempotent, save.idem, first, save.created_at, save.now)
         return [self._markers.put(marker, save.now)]
+
+
+def readable(items: Sequence[Item]) -> tuple[Entry, ...]:
+    """The entries up to the first that cannot be read."""
+    entries: list[Entry] = []
+    with suppress(KeyError, ValueError):
+        for item in items:
+            entries.append(entry_from_item(item))
+    return tuple(entries)
+
+
+def damage_at(item: Item, after: Cursor) -> LogDamaged:
+    """What is wrong where this item is the first after the cursor."""
+    place, expected = place_of(item), math.floor(after) + 1
+    if place <= expected:
+        return Unreadable("primary", place)
+    return HoleFound("primary", expected, beyond=math.ceil(place) - 1)
+
+
+def place_of(item: Item) -> Cursor:
+    """Its sort key; one that is no whole number, put there by hand, stays what it is."""
+    from decimal import Decimal  # for what is damaged: saves have no need of it
+
+    number = Decimal(item["cursor"]["N"])
+    return Cursor(int(number)) if number == int(number) else cast(Cursor, float(number))
 
 
 def numbered(save: Save, tail: Tail) -> tuple[Entry, ...]:

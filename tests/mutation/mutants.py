@@ -286,7 +286,7 @@ MUTANTS = [
     Mutant(
         "sync-copies-over-a-gap",
         "chalicelib/primary.py",
-        "            length = leading_run((entry.cursor for entry in entries), cursor)\n",
+        "            length = leading_run((entry.cursor for entry in entries), after)\n",
         "            length = len(entries)\n",
         f"{SYNC} -k gap",
     ),
