@@ -155,7 +155,7 @@ def test_verify_reads_again_before_it_reports(store: Store) -> None:
     rig = Rig.on(store)
 
     def meanwhile(_operation: str, request: Any) -> None:
-        if len(rig.calls) == 2 and request["TableName"] == store.tables.partition:
+        if len(rig.calls) == 3 and request["TableName"] == store.tables.partition:
             delete(store, 2)
 
     rig.before(meanwhile)
@@ -192,7 +192,14 @@ def test_verify_all_counts_each_user_once(store: Store) -> None:
         "behind": 1,
         "compared": 5,
         "outdated": 0,
-        "differences": [{"user": BOB, "cursor": 2, "what": "other in the partition: count"}],
+        "differences": [
+            {
+                "user": BOB,
+                "log": "partition",
+                "cursor": 2,
+                "what": "other in the partition: count",
+            }
+        ],
         "waiting": [{"user": ALICE, "entries": 2}],
     }
 
