@@ -64,7 +64,14 @@ class KeysUnavailable(ImageStorageError):
 
 
 class ImageNotFound(ImageStorageError):
-    """No image stands there for this user: never was, deleted, not synced yet, or another's."""
+    """No image stands there for this user: never was, deleted, not synced yet, or another's.
+
+    `cursors` are those of a deletion at which no image ever stood.
+    """
+
+    def __init__(self, cursors: Sequence[int] = ()) -> None:
+        super().__init__(*cursors)
+        self.cursors = tuple(cursors)
 
 
 class IdempotencyKeyReused(ImageStorageError):
@@ -72,7 +79,7 @@ class IdempotencyKeyReused(ImageStorageError):
 
 
 class Contended(ImageStorageError):
-    """Nothing was saved: others were faster at every try, or time ran out before one was sent."""
+    """Nothing was saved or deleted: others were faster at every try, or time ran out before one."""
 
 
 class Unavailable(ImageStorageError):
@@ -88,5 +95,42 @@ class ResyncRequired(ImageStorageError):
     has another mark. It must start over from nothing."""
 
 
-class HoleFound(ImageStorageError):
+class LogDamaged(ImageStorageError):
+    """A user's log is not as the product writes it: somebody changed the table by hand.
+
+    `what` tells what is wrong at the log's `cursor` (None if untold), without content; `beyond` is
+    the cursor from which the log can be read on.
+    """
+
+    def __init__(
+        self,
+        log: Literal["primary", "partition"],
+        cursor: float | None,
+        what: str,
+        beyond: float = 0,
+    ) -> None:
+        place = "somewhere" if cursor is None else f"at cursor {cursor}"
+        super().__init__(f"The {log} is damaged {place}: {what}.")
+        self.log = log
+        self.cursor = cursor
+        self.what = what
+        self.beyond = beyond
+
+
+class HoleFound(LogDamaged):
     """A log did not read as consecutive cursors, however often it was read."""
+
+    def __init__(
+        self,
+        log: Literal["primary", "partition"],
+        cursor: float | None = None,
+        beyond: float = 0,
+    ) -> None:
+        super().__init__(log, cursor, "it has no entry there, though it has later ones", beyond)
+
+
+class Unreadable(LogDamaged):
+    """An entry lacks something, has it in another type, or is of a kind that is not known."""
+
+    def __init__(self, log: Literal["primary", "partition"], cursor: float) -> None:
+        super().__init__(log, cursor, "its entry cannot be read", beyond=cursor)

@@ -55,6 +55,9 @@ EXPIRES_AT = "expires_at"
 PAGE = ("cursor", "count", "deletes", "image", "mark", "skip", "version")
 """The attributes of a row that a page is made of; `image` is an image's alone."""
 
+LOOK = ("cursor", "kind")
+"""The attributes that tell whether a row is a stub."""
+
 ENTRY_PAYLOAD = Payload._fields
 ROW_PAYLOAD = ("image", "version")
 """The attributes that a stub lacks, in the primary and in a partition."""
@@ -113,7 +116,8 @@ def entry_to_item(user: UserId, entry: Entry) -> Item:
 
 
 def entry_from_item(item: Item) -> Entry:
-    return Entry(
+    """KeyError or ValueError for what no version of the product wrote."""
+    entry = Entry(
         cursor=cursor_of(item),
         idem=item["idem"]["S"],
         created_at=item["created_at"]["S"],
@@ -123,6 +127,9 @@ def entry_from_item(item: Item) -> Entry:
         mark=mark_of(item),
         skip=skip_of(item),
     )
+    if entry.kind != item["kind"]["S"]:
+        raise ValueError("the kind is not known")
+    return entry
 
 
 def row_to_item(user: UserId, row: Row) -> Item:

@@ -7,12 +7,15 @@ In Lambda each record is one line of JSON, with the fields as members beside the
 import traceback
 
 from chalicelib.dynamo import CallFailed
+from chalicelib.errors import LogDamaged
 
 
 def told(error: BaseException) -> dict[str, str]:
     """Fields that say what went wrong and where. The error's own text may hold payload."""
-    code = {"code": error.code} if isinstance(error, CallFailed) else {}
-    return {"error": type(error).__name__, **code, "at": places(error)}
+    more = {"code": error.code} if isinstance(error, CallFailed) else {}
+    if isinstance(error, LogDamaged):
+        more = {"damage": str(error)}
+    return {"error": type(error).__name__, **more, "at": places(error)}
 
 
 def places(error: BaseException) -> str:

@@ -44,8 +44,8 @@ def components(combinations: Sequence[tuple[str, ...]]) -> Fragment:
 # Requests
 
 
-def query(name: str, schema: Fragment, description: str) -> Fragment:
-    return {"name": name, "in": "query", "description": description, "schema": schema}
+def query(name: str, schema: Fragment, description: str, **others: bool) -> Fragment:
+    return {"name": name, "in": "query", "description": description, "schema": schema, **others}
 
 
 def json_body(schema: Fragment, *, required: bool = True) -> Fragment:

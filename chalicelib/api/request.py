@@ -84,6 +84,16 @@ class Query(NamedTuple):
         text = self.values.get(name)
         return None if text is None else cursor_of(text, name, least)
 
+    def cursors(self, name: str, most: int) -> tuple[Cursor, ...]:
+        """The cursors that one parameter names, all different."""
+        texts = self.values.get(name, "").split(",")
+        are_cursors = len(texts) <= most and all(is_whole_number(t, 1, MAX_CURSOR) for t in texts)
+        if not are_cursors or len(set(texts)) < len(texts):
+            raise invalid_parameter(
+                name, f"Give 1 to {most} different cursors with commas between them: 5,7,9."
+            )
+        return tuple(Cursor(int(text)) for text in texts)
+
     def mark(self, cursor: str) -> Mark:
         """The mark of the entry at the cursor that the other parameter names; empty if none is."""
         text = self.values.get("mark")

@@ -3,13 +3,13 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any, cast
+from typing import Any
 
 from chalicelib.dynamo import MAX_TRANSACTION_ITEMS, Item
 from chalicelib.entries import Cursor, Entry, Row, UserId
 from chalicelib.items import ROW_PAYLOAD, row_to_item
 from chalicelib.partition import Partition
+from chalicelib.primary import place_of
 from chalicelib.projection import to_row
 from chalicelib.versions import CURRENT, upgraded
 
@@ -34,24 +34,18 @@ def stored_between(partition: Partition, after: Cursor, last: Cursor) -> Iterato
     while True:
         found = partition.stored_after(after, CHUNK)
         for item in found.items:
-            if cursor_of(item) > last:
+            if place_of(item) > last:
                 return
             yield item
         if not found.cut:
             return
-        after = cursor_of(found.items[-1])
-
-
-def cursor_of(item: Item) -> Cursor:
-    """Its sort key; one that is no whole number, put there by hand, stays what it is."""
-    number = Decimal(item["cursor"]["N"])
-    return Cursor(int(number)) if number == int(number) else cast(Cursor, float(number))
+        after = place_of(found.items[-1])
 
 
 def pairs(entries: Sequence[Entry], stored: Sequence[Item]) -> list[Pair]:
     """Both sides by cursor, ascending."""
     expected = {entry.cursor: to_row(entry) for entry in entries}
-    found = {cursor_of(item): item for item in stored}
+    found = {place_of(item): item for item in stored}
     return [
         Pair(cursor, expected.get(cursor), found.get(cursor))
         for cursor in sorted({*expected, *found})

@@ -1,14 +1,19 @@
 """Delete all of a user's images up to now, and say so only when both logs hold none of them."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.entries import START, Cursor, UserId
-from chalicelib.errors import InvalidEvent
+from chalicelib.entries import START, Cursor, UserId, leading_run
+from chalicelib.errors import Contended, HoleFound, InvalidEvent, LogDamaged
+from chalicelib.operations.comparison import BELOW_ALL, stored_between
 from chalicelib.operations.counts import counts_of, finished, to_be_resumed
 from chalicelib.operations.event import Event
+from chalicelib.operations.salvage import BELOW_FIRST, Salvage
 from chalicelib.partition import Partition
-from chalicelib.primary import MAX_DELETIONS, Primary
+from chalicelib.primary import Primary, place_of
+from chalicelib.removal import MAX_DELETIONS
 from chalicelib.services import Services
 from chalicelib.sync import Syncer
 from chalicelib.timing import Backoff, Deadline
@@ -21,8 +26,9 @@ def erase_user(services: Services, fields: Any, deadline: Deadline) -> dict[str,
     """Event: `user` or `subject`. What is saved after the first call is not touched.
 
     The receipt tells `through` (the last cursor that this erasure is about), and up to there the
-    `entries` that were checked and the `erased` images among them. What stays is a skeleton: a
-    hashed key, numbers, times. Idempotency markers hold no content, and go by themselves in days.
+    `entries` of the partition that were checked and the `erased` images among them. What stays is a
+    skeleton: a hashed key, numbers, times. Idempotency markers hold no content, and go by
+    themselves in days. `damage` names places of a damaged log: what stood there is erased too.
     """
     event = Event(fields, services.issuer)
     user = event.user()
@@ -30,7 +36,8 @@ def erase_user(services: Services, fields: Any, deadline: Deadline) -> dict[str,
     deleted, checked = event.cursor("deleted") or START, event.cursor("checked") or START
     counts = counts_of(event, *COUNTS)
     event.end()
-    tail = services.primary.tail(user).cursor
+    # The partition's too: of a primary that lost its end, readers may still see what it had.
+    tail = max(services.primary.last_cursor(user), services.open_partition(user).tail())
     check_order(through or START, deleted, checked, tail)
     if through is None:
         through = tail
@@ -41,17 +48,20 @@ def erase_user(services: Services, fields: Any, deadline: Deadline) -> dict[str,
         services.syncer,
         services.backoff,
         through,
+        Salvage(services.primary, user),
     )
     deleted = erasure.delete(deleted, deadline)
-    found = Checked(checked, 0)
+    found = Checked(checked, 0, 0)
     if deleted == through:
         found = erasure.check(checked, deadline)
-        counts["entries"] += found.cursor - checked
+        counts["entries"] += found.rows
         counts["erased"] += found.stubs
+    answer = {"user": user, "through": through, "damage": erasure.salvage.damage}
     if found.cursor == through:
-        return finished(counts, user=user, through=through)
-    resume = {"user": user, "through": through, "deleted": deleted, "checked": found.cursor}
-    return to_be_resumed(resume, counts, user=user, through=through)
+        return finished(counts, **answer)
+    reached = {"deleted": math.floor(deleted), "checked": math.floor(found.cursor)}
+    resume = {"user": user, "through": through, **reached}
+    return to_be_resumed(resume, counts, **answer)
 
 
 def check_order(through: Cursor, deleted: Cursor, checked: Cursor, tail: Cursor) -> None:
@@ -67,9 +77,10 @@ def check_order(through: Cursor, deleted: Cursor, checked: Cursor, tail: Cursor)
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """How far the partition is free of images, and the stubs among what was looked at."""
+    """How far the partition is free of images; the rows that were looked at, and the stubs."""
 
     cursor: Cursor
+    rows: int
     stubs: int
 
 
@@ -81,47 +92,85 @@ class Erasure:
     syncer: Syncer
     backoff: Backoff
     through: Cursor
+    salvage: Salvage
 
     def delete(self, after: Cursor, deadline: Deadline) -> Cursor:
         """Deletes, in the primary, the images beyond the cursor; how far it came."""
+        if after == START:
+            self._strip_below(deadline)
         while after < self.through and not deadline.passed():
             after = self._delete_some(after, deadline)
         return after
 
+    def _strip_below(self, deadline: Deadline) -> None:
+        """What was put below the first cursor by hand, where nothing reads."""
+        for place in self.primary.below_first(self.user):
+            self.salvage.note(LogDamaged("primary", place, BELOW_FIRST))
+            self.primary.strip(self.user, place)
+        for item in stored_between(self.partition, BELOW_ALL, START):
+            self.partition.erase(place_of(item), deadline)
+
     def _delete_some(self, after: Cursor, deadline: Deadline) -> Cursor:
-        for _ in self.backoff.attempts(deadline):
-            # Whatever became of an earlier try shows in the entries: read anew at each.
-            run = self.primary.read_after(self.user, after, RUN, deadline)
-            entries = [entry for entry in run.entries if entry.cursor <= self.through]
-            images = [entry.cursor for entry in entries if entry.kind == "image"][:MAX_DELETIONS]
-            if not images:
-                return entries[-1].cursor if entries else after
-            if self.primary.delete_many(self.user, images, deadline):
-                return images[-1]
-        return after
+        part = self.salvage.read_after(after, RUN, deadline)
+        entries = [entry for entry in part.entries if entry.cursor <= self.through]
+        images = [entry.cursor for entry in entries if entry.kind == "image"][:MAX_DELETIONS]
+        if images:
+            return images[-1] if self._deleted(images, deadline) else after
+        if part.is_all:
+            return self.through
+        if not part.entries:  # a broken place was passed over
+            self.primary.strip(self.user, part.cursor)
+        return min(part.cursor, self.through)
+
+    def _deleted(self, images: Sequence[Cursor], deadline: Deadline) -> bool:
+        """Whether they are stubs now. Where no deletion can follow a broken end, by themselves."""
+        try:
+            self.primary.delete(self.user, images, deadline)
+        except Contended:  # nothing was deleted: the entries are read anew
+            return False
+        except LogDamaged as found:
+            self.salvage.note(found)
+            for cursor in images:
+                self.primary.strip(self.user, cursor)
+        return True
 
     def check(self, after: Cursor, deadline: Deadline) -> Checked:
-        """Syncs, and reads the partition, consistently and without a gap, up to an image if any."""
-        checked = Checked(after, 0)
+        """Syncs, erases what the partition shows all the same, and reads it up to `through`.
+
+        Of sound logs, all rows must be there: then no slow sync can still bring an image.
+        """
+        checked = Checked(after, 0, 0)
+        is_all = False
         for _ in self.backoff.attempts(deadline):
-            if checked.cursor == self.through:
-                break
-            self.syncer.sync(self.user, deadline)
+            is_all = self._sync(deadline)
+            checked = self._look_on(checked, deadline)
+            if checked.cursor == self.through or deadline.passed():
+                return checked
+        if is_all:  # and yet not all is there
+            self.salvage.note(HoleFound("partition", checked.cursor + 1))
             checked = self._look_on(checked, deadline)
         return checked
 
+    def _sync(self, deadline: Deadline) -> bool:
+        """Whether nothing is left that a sync could bring."""
+        try:
+            return self.syncer.sync(self.user, deadline).up_to_date
+        except LogDamaged as found:
+            self.salvage.note(found)
+            return True
+
     def _look_on(self, checked: Checked, deadline: Deadline) -> Checked:
         while checked.cursor < self.through and not deadline.passed():
-            seen = self.partition.changes(checked.cursor, RUN, deadline)
-            rows = [row for row in seen.rows if row.cursor <= self.through]
-            first_image = next((row.cursor for row in rows if row.kind == "image"), None)
-            end = min(seen.cursor, self.through)
-            if first_image is not None:
-                end = Cursor(first_image - 1)
-            deletions = sum(row.cursor <= end for row in rows)
-            stubs = checked.stubs + end - checked.cursor - deletions
-            came_further = end > checked.cursor
-            checked = Checked(end, stubs)
-            if first_image is not None or not came_further:
+            found = self.partition.stored_after(checked.cursor, RUN)
+            items = [item for item in found.items if place_of(item) <= self.through]
+            if not self.salvage.damage:
+                items = items[: leading_run(map(place_of, items), checked.cursor)]
+            for item in items:
+                if "image" in item:
+                    self.partition.erase(place_of(item), deadline)
+            if not items and not self.salvage.damage:
                 break
+            end = place_of(items[-1]) if items else self.through
+            stubs = sum("deletes" not in item for item in items)
+            checked = Checked(end, checked.rows + len(items), checked.stubs + stubs)
         return checked

@@ -1,12 +1,14 @@
 """Everything that is kept of one user's images, for that user to take along."""
 
 import json
+import math
 from typing import Any
 
 from chalicelib.entries import START
 from chalicelib.operations.counts import counts_of, finished, to_be_resumed
 from chalicelib.operations.event import Event
 from chalicelib.operations.get_images_for_user import rendered
+from chalicelib.operations.salvage import Salvage
 from chalicelib.partition import is_heavy
 from chalicelib.services import Services
 from chalicelib.timing import Deadline
@@ -17,7 +19,8 @@ RUN = 100
 def export_user(services: Services, fields: Any, deadline: Deadline) -> dict[str, Any]:
     """Event: `user` or `subject`. Answers `images` from the log of record, oldest first.
 
-    Not done while there are more: their next part is the answer to `resume`.
+    Not done while there are more: their next part is the answer to `resume`. `damage` names the
+    places of a damaged log that were passed over: what can be read is exported all the same.
     """
     event = Event(fields, services.issuer)
     user = event.user()
@@ -25,15 +28,17 @@ def export_user(services: Services, fields: Any, deadline: Deadline) -> dict[str
     counts = counts_of(event, "exported")
     event.end()
     images: list[str] = []
+    salvage = Salvage(services.primary, user)
     while True:
-        run = services.primary.read_after(user, cursor, RUN, deadline)
+        run = salvage.read_after(cursor, RUN, deadline)
         found = rendered(run.entries)
-        cursor = run.entries[-1].cursor if run.entries else cursor
+        cursor = run.cursor
         images += found
         counts["exported"] += len(found)
         if run.is_all or deadline.passed() or is_heavy(images):
             break
-    answer = {"user": user, "images": [json.loads(image) for image in images]}
+    shown = [json.loads(image) for image in images]
+    answer = {"user": user, "images": shown, "damage": salvage.damage}
     if run.is_all:
         return finished(counts, **answer)
-    return to_be_resumed({"user": user, "cursor": cursor}, counts, **answer)
+    return to_be_resumed({"user": user, "cursor": math.floor(cursor)}, counts, **answer)

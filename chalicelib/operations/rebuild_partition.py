@@ -13,7 +13,6 @@ from chalicelib.errors import Unavailable
 from chalicelib.operations.comparison import (
     BELOW_ALL,
     CHUNK,
-    cursor_of,
     is_as_projected,
     pairs,
     stored_between,
@@ -21,7 +20,7 @@ from chalicelib.operations.comparison import (
 from chalicelib.operations.counts import counts_of, finished, to_be_resumed
 from chalicelib.operations.event import Event
 from chalicelib.partition import Partition
-from chalicelib.primary import Primary
+from chalicelib.primary import Primary, place_of
 from chalicelib.projection import to_row
 from chalicelib.services import Services
 from chalicelib.timing import Backoff, Deadline
@@ -95,13 +94,13 @@ class Rebuild:
     def _clear_below(self, deadline: Deadline) -> bool:
         """Removes what stands below the first cursor: from there a sync could not go on."""
         below = list(stored_between(self.partition, BELOW_ALL, START))
-        return all(self._mend(cursor_of(item), deadline) for item in below)
+        return all(self._mend(place_of(item), deadline) for item in below)
 
     def _cut_back(self, deadline: Deadline) -> bool:
         """Removes what lies beyond the primary's tail, from the top, so that there is no hole."""
         while not deadline.passed():
             top = self.partition.tail()
-            if top <= self.primary.tail(self.user).cursor:
+            if top <= self.primary.last_cursor(self.user):
                 return True
             self._mend(top, deadline)
         return False

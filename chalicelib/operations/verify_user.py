@@ -4,7 +4,8 @@ import math
 from collections import Counter
 from typing import Any
 
-from chalicelib.entries import START, Cursor, UserId
+from chalicelib.entries import START, Cursor, Entry, UserId
+from chalicelib.errors import LogDamaged
 from chalicelib.operations.comparison import (
     BELOW_ALL,
     CHUNK,
@@ -17,8 +18,11 @@ from chalicelib.operations.comparison import (
 )
 from chalicelib.operations.counts import counts_of, finished, to_be_resumed
 from chalicelib.operations.event import Event
+from chalicelib.operations.salvage import BELOW_FIRST, told
+from chalicelib.primary import Run, end_of
 from chalicelib.projection import to_row
 from chalicelib.services import Services
+from chalicelib.tails import Tail
 from chalicelib.timing import Deadline
 
 COUNTS = ("compared", "outdated")
@@ -27,8 +31,9 @@ COUNTS = ("compared", "outdated")
 def verify_user(services: Services, fields: Any, deadline: Deadline) -> dict[str, Any]:
     """Event: `user` or `subject`. Answers whether they are `equal` up to the partition's tail.
 
-    If not, `difference` names the first cursor and what is wrong there, without content; then
-    `rebuild_partition` mends it. `behind` is how many entries still wait for a sync: no fault.
+    If not, `difference` names the log, the first cursor and what is wrong there, without content.
+    In the partition, `rebuild_partition` mends it; in the primary, which is looked at to its end, a
+    person must. `behind` is how many entries still wait for a sync: no fault.
     """
     event = Event(fields, services.issuer)
     user = event.user()
@@ -50,7 +55,7 @@ def verify_user(services: Services, fields: Any, deadline: Deadline) -> dict[str
 
 def entries_behind(services: Services, user: UserId) -> int:
     """How many entries still wait for a sync."""
-    behind = services.primary.tail(user).cursor - services.open_partition(user).tail()
+    behind = services.primary.last_cursor(user) - services.open_partition(user).tail()
     return max(0, behind)
 
 
@@ -63,13 +68,46 @@ class Verification:
         self._backoff = services.backoff._replace(cap=0.5)
         self._user = user
         self._counts = counts
+        self._last: Tail | None = None
         self.difference: dict[str, Any] | None = None
 
     def run(self, after: Cursor, deadline: Deadline) -> Cursor | None:
         """Compares what lies beyond the cursor; where to go on, or None when that was all."""
+        try:
+            for place in self._primary.below_first(self._user):
+                raise LogDamaged("primary", place, BELOW_FIRST)
+            reached = self._compare(after, deadline)
+            return self._look_beyond(after, deadline) if reached is None else reached
+        except LogDamaged as found:
+            self.difference = told(found)
+            return None
+
+    def _look_beyond(self, after: Cursor, deadline: Deadline) -> Cursor | None:
+        """Whether the primary can be read to its end, beyond what was compared."""
+        after = max(after, self._partition.tail())
+        while self.difference is None:
+            run = self._read_sound(after, deadline)
+            if run.is_all or not run.entries:
+                break
+            after = run.entries[-1].cursor
+            if deadline.passed():
+                return after
+        return None
+
+    def _read_sound(self, after: Cursor, deadline: Deadline) -> Run:
+        """The next entries of the primary; LogDamaged where one does not follow from the last."""
+        run = self._primary.read_after(self._user, after, CHUNK, deadline)
+        if after == START:
+            self._last = Tail(START, 0)
+        for entry in run.entries:
+            check_follows(self._last, entry)
+            self._last = end_of([entry])
+        return run
+
+    def _compare(self, after: Cursor, deadline: Deadline) -> Cursor | None:
         while True:
             tail = self._partition.tail()
-            run = self._primary.read_after(self._user, after, CHUNK, deadline)
+            run = self._read_sound(after, deadline)
             entries = [entry for entry in run.entries if entry.cursor <= tail]
             last = entries[-1].cursor if entries else tail
             stored = list(stored_between(self._partition, after or BELOW_ALL, last))
@@ -78,7 +116,7 @@ class Verification:
                 self._counts["compared"] += 1
                 self._counts["outdated"] += pair.stored is not None and is_outdated(pair.stored)
                 if what is not None:
-                    self.difference = {"cursor": pair.cursor, "what": what}
+                    self.difference = {"log": "partition", "cursor": pair.cursor, "what": what}
                     return None
             if last >= tail:
                 return None
@@ -118,3 +156,15 @@ class Verification:
             if run.is_all or not run.entries:
                 return False
             after = run.entries[-1].cursor
+
+
+def check_follows(last: Tail | None, entry: Entry) -> None:
+    """LogDamaged unless the entry is one that may come after the last; None if that is not known.
+
+    An image counts one more live image, also as a stub; a deletion, of an earlier cursor, one less.
+    """
+    if entry.deletes is not None and not 1 <= entry.deletes < entry.cursor:
+        raise LogDamaged("primary", entry.cursor, "it deletes no earlier entry")
+    step = -1 if entry.kind == "deletion" else 1
+    if last is not None and last.cursor == entry.cursor - 1 and entry.count != last.count + step:
+        raise LogDamaged("primary", entry.cursor, "its count does not follow from the one before")

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from local.importer.progress import Progress, Store
 from local.importer.rows import FIELDS, FORMATS, Reader, Reading, Unreadable, Unusable, from_text
 from local.importer.saving import Import
-from local.importer.server import TIMEOUT, Server, Stopped
+from local.importer.server import TIMEOUT, Library, Server, Stopped
 from local.issuer import Issuer
 from local.workspace import DEFAULT_DATA, DEFAULT_PORT, Workspace
 
@@ -135,10 +135,19 @@ def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     account = account_for(options, environ, data)
     check_files(options)
     store = Store(data / "imports", account.server, account.user, options.file)
-    with store.locked(), options.file.open("rb") as file:
+    with (
+        store.locked(),
+        options.file.open("rb") as file,
+        connected(account, options) as server,
+    ):
         reader = Reader(file, reading)
-        progress = begin(store, reader, reading, options.restart)
-        with connected(account, options) as server, meter(options.file, progress) as show:
+        try:
+            earlier = None if options.restart else remembered(store, reading, server)
+        except Stopped as stop:
+            print(f"import: {stop} Run the same command again to go on.", file=sys.stderr)
+            return STOPPED
+        progress = begin(store, reader, reading, earlier)
+        with meter(options.file, progress) as show:
             importing = Import(server, store, progress, time.time, lambda: uuid.uuid4().hex, show)
             trouble = run_until_stopped(importing, reader)
         print_summary(progress, importing.progress, reader, store, finished=not trouble)
@@ -239,18 +248,43 @@ def check_files(options: argparse.Namespace) -> None:
         raise Unusable("--report must name another file, in a folder that exists.")
 
 
-def begin(store: Store, reader: Reader, reading: Reading, restart: bool) -> Progress:
-    """The progress to go on from, with the reader at its place; Unusable if they do not fit."""
-    earlier = None if restart else store.load()
+def remembered(store: Store, reading: Reading, server: Server) -> Progress | None:
+    """The progress of earlier runs, if it is true of the library as it is now.
+
+    Raises `Unusable` where only a person can say what is meant, `Stopped` as `Server` does.
+    """
+    earlier = store.load()
     if earlier is None:
-        progress = Progress(reading, done=reader.here())
-        store.save(progress)
-        return progress
+        return None
     if earlier.reading != reading:
         raise Unusable(
             "This file's import was begun with another --format, --column or --value. Give the "
             "same again, or begin anew with --restart, which saves the saved lines a second time."
         )
+    if not earlier.saved or earlier.cursor is None:
+        return earlier
+    match server.library(earlier.cursor, earlier.created_at):
+        case Library.ANOTHER:
+            tell(
+                f"Earlier runs saved {earlier.saved} images to another library than this (was it "
+                "restored, or its data removed?). The import begins anew."
+            )
+            return None
+        case Library.EMPTIED:
+            raise Unusable(
+                f"The library has none of the {earlier.saved} images any more that earlier runs "
+                "saved: they were deleted, or erased. To save them again, give --restart."
+            )
+        case Library.SAME:
+            return earlier
+
+
+def begin(store: Store, reader: Reader, reading: Reading, earlier: Progress | None) -> Progress:
+    """The progress to go on from, with the reader at its place; Unusable if the file changed."""
+    if earlier is None:
+        progress = Progress(reading, done=reader.here())
+        store.save(progress)
+        return progress
     reader.resume(earlier.done, earlier.flight.end if earlier.flight else earlier.done)
     return earlier
 

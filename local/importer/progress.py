@@ -37,7 +37,9 @@ class Progress:
     """All before `done` is settled: saved, or rejected. Later lines are untouched but for `flight`.
 
     `cursor` is that of the last image known to be saved, at first the user's last before the
-    import. `rejected_bytes` is the length of the file of rejected lines.
+    import; `created_at` is what the server told of that image, None if it told nothing. With them
+    the next run knows the library again. `rejected_bytes` is the length of the file of rejected
+    lines.
     """
 
     reading: Reading
@@ -46,6 +48,7 @@ class Progress:
     rejected: int = 0
     rejected_bytes: int = 0
     cursor: int | None = None
+    created_at: str | None = None
     flight: Flight | None = None
 
 

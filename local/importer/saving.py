@@ -72,7 +72,7 @@ class Import:
         if self._clock() - flight.started_at < KEY_LIFETIME:
             self._send(batch, flight.key)
         elif cursor := self._find(batch):
-            self._land(batch, cursor)
+            self._land(batch, cursor, None)
         else:
             self._save(batch)
 
@@ -80,7 +80,7 @@ class Import:
         """Saves what was never sent like this before."""
         cursor = self._progress.cursor
         if not images(batch):
-            self._land(batch, cursor)
+            self._land(batch, cursor, self._progress.created_at)
             return
         flight = Flight(self._new_key(), batch[-1].end, self._clock(), rejections(batch))
         start = self._server.sync() if cursor is None else cursor
@@ -90,8 +90,8 @@ class Import:
     def _send(self, batch: Batch, key: str) -> None:
         sent = images(batch)
         match self._server.save([image.json for image in sent], key):
-            case Saved(cursor):
-                self._land(batch, cursor)
+            case Saved(cursor, created_at):
+                self._land(batch, cursor, created_at)
             case Refused(reasons):
                 self._save(refuse(batch, {sent[i].line: why for i, why in reasons.items()}))
             case TooMuch(reason) if len(sent) == 1:
@@ -100,7 +100,7 @@ class Import:
                 for half in halves(batch):
                     self._save(half)
 
-    def _land(self, batch: Batch, cursor: int | None) -> None:
+    def _land(self, batch: Batch, cursor: int | None, created_at: str | None) -> None:
         """Puts on record that the batch is settled."""
         rejected = [row for row in batch if isinstance(row, Rejected)]
         before = self._progress
@@ -115,6 +115,7 @@ class Import:
                 rejected=before.rejected + len(rejected),
                 rejected_bytes=length,
                 cursor=cursor,
+                created_at=created_at,
                 flight=None,
             )
         )

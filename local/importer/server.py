@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from enum import Enum, auto
 from http import HTTPStatus
 from typing import Any
 
@@ -42,9 +43,10 @@ class Stopped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """All images of the batch are saved; `cursor` is the last one's."""
+    """All images of the batch are saved; `cursor` and `created_at` are the last one's."""
 
     cursor: int
+    created_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,16 @@ class TooMuch:
 
 
 Verdict = Saved | Refused | TooMuch
+
+
+class Library(Enum):
+    """What the library is to somebody who saved an image at a cursor before."""
+
+    SAME = auto()
+    EMPTIED = auto()
+    """The same, but nothing is left of what was saved up to the cursor: deleted, or erased."""
+    ANOTHER = auto()
+    """One in which that image was never saved, such as a restored or a new one."""
 
 
 class Server:
@@ -108,10 +120,35 @@ class Server:
             yield from page["changes"]
             after, up_to_date = page["cursor"], page["upToDate"]
 
-    def _ask_json(self, method: str, path: str) -> Mapping[str, Any]:
+    def library(self, cursor: int, created_at: str | None) -> Library:
+        """Whether the library is the one where an image was saved at the cursor.
+
+        `created_at` is what the server told of that image; None if it told nothing.
+        """
+        if self.sync() < cursor:
+            return Library.ANOTHER
+        response = self._ask("GET", f"/api/images/{cursor}", b"", {})
+        if response.status_code == HTTPStatus.OK:
+            is_same = created_at in (None, parse(response).get("createdAt"))
+            return Library.SAME if is_same else Library.ANOTHER
+        if response.status_code != HTTPStatus.NOT_FOUND or "code" not in parse(response):
+            raise Stopped(explain(response))
+        return Library.SAME if self._has_images_below(cursor) else Library.EMPTIED
+
+    def _has_images_below(self, cursor: int) -> bool:
+        before: int | None = cursor
+        while before is not None:
+            page = self._ask_json("GET", f"/api/images?before={before}&limit=1", "images")
+            if page["images"]:
+                return True
+            before = page["next"]
+        return False
+
+    def _ask_json(self, method: str, path: str, member: str = "upToDate") -> Mapping[str, Any]:
+        """The answer, which has this member."""
         response = self._ask(method, path, b"", {})
         answer = parse(response)
-        if response.status_code != HTTPStatus.OK or "upToDate" not in answer:
+        if response.status_code != HTTPStatus.OK or member not in answer:
             raise Stopped(explain(response))
         return answer
 
@@ -163,7 +200,7 @@ def verdict(response: httpx.Response, sent: int) -> Verdict:
     if response.status_code == HTTPStatus.CREATED:
         images = parse(response).get("images")
         if isinstance(images, list) and len(images) == sent:
-            return Saved(int(images[-1]["cursor"]))
+            return Saved(int(images[-1]["cursor"]), images[-1].get("createdAt"))
     if response.status_code == HTTPStatus.BAD_REQUEST:
         reasons = refusals(parse(response), sent)
         return Refused(reasons) if reasons else TooMuch(detail(response))

@@ -4,9 +4,10 @@ import random
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.api.server import Server
-from tests.api.support import assert_problem, database, library, logged, picture, save
+from tests.api.support import assert_problem, database, library, logged, picture, save, where
 
 
 def fold(client: httpx.Client, limit: int) -> tuple[dict[int, Any], int]:
@@ -106,3 +107,67 @@ def test_nothing_of_it_stays_in_the_database(server: Server, alice: httpx.Client
         assert items
         assert canary not in str(items)
     assert canary not in logged(server, alice)
+
+
+def test_several_are_gone_at_once(alice: httpx.Client) -> None:
+    """After the 204 no route shows any of them; what was deleted before does not matter."""
+    save(alice, 5)
+    alice.delete("/api/images/2").raise_for_status()
+    answer = alice.delete("/api/images?cursors=1,2,5")
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert [image["cursor"] for image in library(alice)] == [4, 3]
+    page = alice.get("/api/images").json()
+    assert (page["cursor"], page["count"]) == (8, 2)
+    assert alice.delete("/api/images?cursors=5,1").status_code == 204
+
+
+def test_one_that_never_was_keeps_them_all(alice: httpx.Client) -> None:
+    """Each that names no image is told, and nothing is deleted."""
+    save(alice, 3)
+    alice.delete("/api/images/3").raise_for_status()
+    problem = assert_problem(alice.delete("/api/images?cursors=1,4,9"), 404, "not-found")
+    assert where(problem) == ["cursors", "cursors"]
+    told = [error["detail"] for error in problem["errors"]]
+    assert told == [f"Leave out {cursor}: there is no such image." for cursor in (4, 9)]
+    assert [image["cursor"] for image in library(alice)] == [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ("", "cursors"),
+        ("cursors=", "cursors"),
+        ("cursors=1,", "cursors"),
+        ("cursors=1,1", "cursors"),
+        ("cursors=0", "cursors"),
+        ("cursors=1,-2", "cursors"),
+        ("cursors=1%2C%202", "cursors"),
+        ("cursors=1&cursors=2", "cursors"),
+        ("cursors=" + ",".join(map(str, range(1, 35))), "cursors"),
+        ("cursors=1&mark=a", "mark"),
+        ("cursors=1&at=1&mark=a.b", "mark"),
+        ("cursors=1&at=x", "at"),
+        ("cursor=1", "cursor"),
+    ],
+)
+def test_what_is_wrong_with_the_query_is_named(alice: httpx.Client, query: str, name: str) -> None:
+    save(alice, 2)
+    problem = assert_problem(alice.delete(f"/api/images?{query}"), 400, "invalid-parameter")
+    assert where(problem) == [name]
+    assert len(library(alice)) == 2
+
+
+@pytest.mark.parametrize("path", ["/api/images/1?", "/api/images?cursors=1&"])
+def test_a_deletion_that_was_decided_elsewhere(alice: httpx.Client, path: str) -> None:
+    """It is done where the position fits, and nowhere else; without a mark it is not looked at."""
+    save(alice, 3)
+    page = alice.get("/api/images").json()
+    for at, mark in ((page["cursor"], "another"), (2, page["mark"]), (99, page["mark"])):
+        answer = alice.delete(f"{path}at={at}&mark={mark}")
+        assert_problem(answer, 410, "resync-required")
+    assert len(library(alice)) == 3
+    fitting = f"{path}at={page['cursor']}&mark={page['mark']}"
+    assert alice.delete(fitting).status_code == 204
+    assert alice.delete(fitting).status_code == 204
+    assert alice.delete(f"{path}at=99&mark=").status_code == 204
+    assert len(library(alice)) == 2

@@ -26,6 +26,7 @@ ROUTES = [
     ("GET", "/api/images/changes"),
     ("POST", "/api/images/sync"),
     ("GET", "/api/images/1"),
+    ("DELETE", "/api/images"),
     ("DELETE", "/api/images/1"),
 ]
 """The routes that need a token."""
@@ -183,7 +184,7 @@ def test_unknown_routes(alice: httpx.Client, method: str, path: str) -> None:
 @pytest.mark.parametrize(
     ("path", "allowed"),
     [
-        ("/api/images", {"GET", "HEAD", "POST"}),
+        ("/api/images", {"GET", "HEAD", "POST", "DELETE"}),
         ("/api/images/batch", {"POST"}),
         ("/api/images/changes", {"GET", "HEAD"}),
         ("/api/images/sync", {"POST"}),

@@ -42,8 +42,8 @@ def test_every_entry_has_a_mark_of_its_own_in_both_logs(store: Store) -> None:
     store.save(ALICE, 2)
     store.save_batch(ALICE, 2)
     before = marks_of(dump(store.primary_log, ALICE))
-    store.services.deleter.delete(ALICE, Cursor(2), store.deadline)
-    store.services.primary.delete_many(ALICE, [Cursor(1), Cursor(3)], store.deadline)
+    store.services.deleter.delete(ALICE, [Cursor(2)], store.deadline)
+    store.services.primary.delete(ALICE, [Cursor(1), Cursor(3)], store.deadline)
     store.sync(ALICE)
     marks = marks_of(dump(store.primary_log, ALICE))
     assert marks[:4] == before
@@ -55,7 +55,7 @@ def test_every_entry_has_a_mark_of_its_own_in_both_logs(store: Store) -> None:
 def test_an_image_deleted_before_its_sync_keeps_its_mark(store: Store) -> None:
     """What becomes a stub on the way to the partition has the mark there, too."""
     store.save(ALICE)
-    store.services.primary.delete(ALICE, Cursor(1), store.deadline)
+    store.services.primary.delete(ALICE, [Cursor(1)], store.deadline)
     store.sync(ALICE)
     assert marks_of(dump(store.partition_log, ALICE)) == marks_of(dump(store.primary_log, ALICE))
 
@@ -109,7 +109,7 @@ class TestAnswers:
     def test_a_stub_or_a_deletion_is_a_position_like_any(self, store: Store) -> None:
         """What is deleted after a reader came by does not send it back to the start."""
         marks = library(store)
-        store.services.deleter.delete(ALICE, Cursor(3), store.deadline)
+        store.services.deleter.delete(ALICE, [Cursor(3)], store.deadline)
         assert shown(store, 3, marks[3]) == 2
         found = changes(store, 3, marks[3])
         assert [row.cursor for row in found.rows] == [4, 5]

@@ -12,6 +12,7 @@ from chalicelib.entries import START, Cursor
 from chalicelib.errors import Contended, HoleFound, IdempotencyKeyReused, Unavailable
 from chalicelib.idempotency import LIFETIME, idempotent_request
 from chalicelib.log import NOTHING_THERE
+from chalicelib.primary import TURNS
 from chalicelib.tails import SECONDS
 from chalicelib.timing import Clock, Deadline
 from tests.support import (
@@ -98,7 +99,7 @@ class TestRememberedTail:
     def test_a_deletion_moves_it(self, store: Store) -> None:
         warm, dynamo = quick(store)
         warm.save(ALICE, 2)
-        warm.services.primary.delete(ALICE, Cursor(1), store.deadline)
+        warm.services.primary.delete(ALICE, [Cursor(1)], store.deadline)
         calls = counted(dynamo)
         assert warm.save(ALICE) == [4]
         assert calls == ["put_item"]
@@ -109,7 +110,7 @@ class TestRememberedTail:
         warm, _dynamo = quick(store)
         warm.save(ALICE)
         store.save(ALICE, 2)
-        warm.services.primary.delete(ALICE, Cursor(3), store.deadline)
+        warm.services.primary.delete(ALICE, [Cursor(3)], store.deadline)
         kinds = [entry.kind for entry in store.primary_entries(ALICE)]
         assert kinds == ["image", "image", "erased", "deletion"]
         assert warm.save(ALICE) == [5]
@@ -221,7 +222,7 @@ def test_another_writer_at_the_tail_moves_the_save_up(store: Store) -> None:
 
 
 def test_a_save_that_is_always_overtaken_gives_up_and_leaves_nothing(store: Store) -> None:
-    """After eight tries `Contended` says that nothing was saved, and nothing was."""
+    """After all its turns `Contended` says that nothing was saved, and nothing was."""
     flaky, dynamo = quick(store)
     tries = itertools.count(1)
 
@@ -233,7 +234,7 @@ def test_a_save_that_is_always_overtaken_gives_up_and_leaves_nothing(store: Stor
     with pytest.raises(Contended):
         flaky.save(ALICE)
     assert {entry.idem for entry in store.primary_entries(ALICE)} == {"another"}
-    assert next(tries) == 9
+    assert next(tries) == TURNS + 1
 
 
 def test_a_save_without_any_sure_answer_says_so(store: Store) -> None:

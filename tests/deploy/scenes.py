@@ -326,6 +326,15 @@ def deletes(actor: Actor) -> None:
     assert one(actor, person, "DELETE", "1") == 204
 
 
+def deletes_several(actor: Actor) -> None:
+    person = someone()
+    fill_synced(actor.store, 4, user_of(person))
+    tail = actor.store.primary_entries(user_of(person))[-1]
+    for cursors, mark, status in (("1,3", tail.mark, 204), ("2,9", "", 404), ("2", "another", 410)):
+        query = (("cursors", cursors), ("at", str(tail.cursor)), ("mark", mark))
+        assert actor.ask(person, "DELETE /api/images", query=query) == status
+
+
 def a_place_of_other_code(actor: Actor) -> None:
     Positions(actor.store.dynamo, actor.store.tables.idempotency).put("sweep", {"place": "there"})
     assert actor.invoke(EVERY_FIVE_MINUTES)["done"]
@@ -389,7 +398,7 @@ def a_hole(actor: Actor) -> None:
 SCENES: Mapping[str, tuple[Scene, ...]] = {
     "authorize": (tokens,),
     READ_API: (reads,),
-    API_HANDLER: (*SYNCS, saves, saves_beside_another, deletes),
+    API_HANDLER: (*SYNCS, saves, saves_beside_another, deletes, deletes_several),
     "on_images": SYNCS,
     "scheduled_sweep": (*SYNCS, a_place_of_other_code, a_letter_at_its_time),
     "sync_user": SYNCS,

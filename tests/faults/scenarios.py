@@ -70,10 +70,10 @@ class Stage:
         return tuple(image.cursor for image in images)
 
     def delete_from_primary(self, user: UserId, cursor: int) -> None:
-        self.services().primary.delete(user, Cursor(cursor), self.deadline)
+        self.services().primary.delete(user, [Cursor(cursor)], self.deadline)
 
-    def delete(self, user: UserId, cursor: int) -> None:
-        self.services().deleter.delete(user, Cursor(cursor), self.deadline)
+    def delete(self, user: UserId, *cursors: int) -> None:
+        self.services().deleter.delete(user, [Cursor(c) for c in cursors], self.deadline)
 
     def sync(self, user: UserId) -> int:
         """The tail that it has brought the partition to; Unavailable if that is not the end."""
@@ -245,6 +245,12 @@ ALL = [
         three_images_never_synced,
         lambda stage, cast: stage.delete(cast.alice, 2),
         "ieid",
+    ),
+    Scenario(
+        "delete-many",
+        three_images,
+        lambda stage, cast: stage.delete(cast.alice, 1, 3),
+        "eie" + "dd",
     ),
     Scenario("sync", a_long_log, lambda stage, cast: stage.sync(cast.alice), LONG),
     Scenario("doorbell", two_users, ring, "ieiiid"),

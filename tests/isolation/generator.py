@@ -17,7 +17,7 @@ from tests.isolation.people import People, Person, others
 T = TypeVar("T")
 
 MAX_CURSOR = 2**53 - 1
-PARAMETERS = ("limit", "before", "after", "at_least")
+PARAMETERS = ("limit", "before", "after", "at_least", "cursors", "at", "mark")
 IDENTITY_NAMES = ("user", "userId", "user_id", "sub", "principalId", "owner", "username", "tenant")
 IDENTITY_HEADERS = (
     "X-User",

@@ -59,9 +59,23 @@ MUTANTS = [
     Mutant(
         "unknown-outcome-retried-at-the-next-cursor",
         "chalicelib/primary.py",
-        "                    unknown = True\n",
-        "                    unknown, tail = True, None\n",
-        f"{PRIMARY} -k same_cursor",
+        "            if end.tail is None:\n",
+        "            if end.tail is None or end.is_unsettled:\n",
+        "tests/contract/test_primary.py -k same_cursor",
+    ),
+    Mutant(
+        "unknown-outcome-told-as-contention",
+        "chalicelib/primary.py",
+        "end.is_unsettled = end.is_unsettled, True\n",
+        "end.is_unsettled = end.is_unsettled, False\n",
+        "tests/contract/test_deletion.py -k never_told",
+    ),
+    Mutant(
+        "contention-told-as-an-unknown-outcome",
+        "chalicelib/primary.py",
+        "if end.is_unsettled else self._contended(end.user)",
+        'if end.is_unsettled else Unavailable("append")',
+        "tests/contract/test_deletion.py -k contention",
     ),
     Mutant(
         "own-idem-in-part-of-a-batch-taken-for-success",
@@ -228,10 +242,10 @@ MUTANTS = [
     Mutant(
         "hoped-for-tail-remembered",
         "chalicelib/primary.py",
-        "                case Verdict.UNKNOWN:\n                    unknown = True\n",
-        "                case Verdict.UNKNOWN:\n                    unknown = True\n"
-        "                    self._tails.remember(save.user, end_of(entries))\n",
-        f"{PRIMARY} -k moves_no_tail",
+        "        items = self._marked(save.user, entries)\n",
+        "        items = self._marked(save.user, entries)\n"
+        "        self._tails.remember(save.user, end_of(entries))\n",
+        "tests/contract/test_primary.py -k moves_no_tail",
     ),
     Mutant(
         "tail-remembered-without-its-count",
@@ -252,37 +266,58 @@ MUTANTS = [
         "deletion-answered-without-sync",
         "chalicelib/deletion.py",
         "            self._syncer.sync(user, deadline)\n"
-        "            if not deadline.passed() and partition.is_erased(cursor):\n",
+        "            if not deadline.passed() and partition.are_erased(cursors, deadline):\n",
         "            if True:\n",
-        DELETION,
+        "tests/contract/test_deletion.py",
     ),
     Mutant(
         "deletion-answered-while-the-partition-shows-it",
         "chalicelib/deletion.py",
-        "            if not deadline.passed() and partition.is_erased(cursor):\n",
+        "            if not deadline.passed() and partition.are_erased(cursors, deadline):\n",
         "            if True:\n",
-        f"{DELETION} -k does_not_answer",
+        "tests/contract/test_deletion.py -k does_not_answer",
+    ),
+    Mutant(
+        "deletion-looks-at-one-of-many",
+        "chalicelib/partition.py",
+        "            left = [cursor for cursor in left if cursor not in erased]\n",
+        "            left = []\n",
+        "tests/contract/test_deletion.py -k one_query",
     ),
     Mutant(
         "deletion-of-what-is-deleted",
         "chalicelib/log.py",
-        'condition = {"ConditionExpression": IS_IMAGE, ',
-        'condition = {"ConditionExpression": IS_IMAGE + " OR attribute_exists(user_id)", ',
-        f"{DELETION} -k half_seen",
+        '"ConditionExpression": IS_IMAGE,',
+        '"ConditionExpression": IS_IMAGE + " OR attribute_exists(user_id)",',
+        "tests/contract/test_deletion.py -k deleted_twice",
+    ),
+    Mutant(
+        "deletion-in-another-log",
+        "chalicelib/primary.py",
+        "if item is None or mark_of(item) != seen.mark:",
+        "if item is None:",
+        "tests/contract/test_deletion.py -k another_stands",
+    ),
+    Mutant(
+        "deletion-of-some-though-one-never-was",
+        "chalicelib/removal.py",
+        "        if missing:\n",
+        "        if len(missing) == len(found):\n",
+        "tests/contract/test_deletion.py -k never_was",
     ),
     Mutant(
         "deletion-by-a-remembered-tail",
         "chalicelib/primary.py",
-        "                tail = self.tail(user)\n",
-        "                tail = self._tails.get(user) or self.tail(user)\n",
-        f"{PRIMARY} -k looks_for_the_tail",
+        "LogEnd(user, tail=None)",
+        "LogEnd(user, self._tails.get(user))",
+        "tests/contract/test_primary.py -k looks_for_the_tail",
     ),
     Mutant(
         "stub-removed",
         "chalicelib/primary.py",
-        "                stub = self._log.strip_image(user, cursor, ENTRY_PAYLOAD)\n",
-        "                stub = self._log.removal(user, cursor)\n",
-        f"{DELETION} -k stub_keeps",
+        "self._log.strip_image(user, cursor, ENTRY_PAYLOAD)",
+        "self._log.removal(user, cursor)",
+        "tests/contract/test_deletion.py -k stub_keeps",
     ),
     Mutant(
         "stub-without-its-idem",
@@ -350,7 +385,7 @@ MUTANTS = [
     Mutant(
         "sync-copies-over-a-gap",
         "chalicelib/primary.py",
-        "            length = leading_run((entry.cursor for entry in entries), cursor)\n",
+        "            length = leading_run((entry.cursor for entry in entries), after)\n",
         "            length = len(entries)\n",
         f"{SYNC} -k gap",
     ),
@@ -427,9 +462,9 @@ MUTANTS = [
     ),
     Mutant(
         "count-not-lowered-by-a-deletion",
-        "chalicelib/primary.py",
-        "            count=tail.count - i,\n",
-        "            count=tail.count,\n",
+        "chalicelib/removal.py",
+        "                count=tail.count - i,\n",
+        "                count=tail.count,\n",
         FOLDING,
     ),
     Mutant(
@@ -805,9 +840,23 @@ MUTANTS = [
     Mutant(
         "rebuild-keeps-what-the-primary-lost",
         "chalicelib/operations/rebuild_partition.py",
-        "if top <= self.primary.tail(self.user).cursor:",
+        "if top <= self.primary.last_cursor(self.user):",
         "if top >= 0:",
         "tests/operations/test_rebuild.py -k restored",
+    ),
+    Mutant(
+        "verify-stops-where-the-partition-does",
+        "chalicelib/operations/verify_user.py",
+        "return self._look_beyond(after, deadline) if reached is None else reached",
+        "return reached",
+        'tests/operations/test_damaged.py -k "verify and gap"',
+    ),
+    Mutant(
+        "export-ends-at-a-hole",
+        "chalicelib/operations/salvage.py",
+        "cast(Cursor, found.beyond), is_all=False",
+        "cast(Cursor, found.beyond), is_all=True",
+        "tests/operations/test_damaged.py -k export",
     ),
     Mutant(
         "rebuild-leaves-rows-below-the-first",
@@ -956,15 +1005,22 @@ MUTANTS = [
     Mutant(
         "erase-beyond-its-first-calls-tail",
         "chalicelib/operations/erase_user.py",
-        "[entry for entry in run.entries if entry.cursor <= self.through]\n            images",
-        "list(run.entries)\n            images",
+        "[entry for entry in part.entries if entry.cursor <= self.through]\n        images",
+        "list(part.entries)\n        images",
         "tests/operations/test_erase.py -k saved_after_its_first",
+    ),
+    Mutant(
+        "erase-leaves-what-the-partition-alone-has",
+        "chalicelib/operations/erase_user.py",
+        '                if "image" in item:\n',
+        "                if False:\n",
+        "tests/operations/test_damaged.py -k partition_alone",
     ),
     Mutant(
         "erase-deletes-twice",
         "chalicelib/log.py",
-        'condition = {"ConditionExpression": IS_IMAGE, ',
-        'condition = {"ConditionExpression": IS_IMAGE + " OR attribute_exists(user_id)", ',
+        '"ConditionExpression": IS_IMAGE,',
+        '"ConditionExpression": IS_IMAGE + " OR attribute_exists(user_id)",',
         "tests/operations/test_erase.py -k deletes_first",
     ),
     Mutant(
@@ -975,6 +1031,13 @@ MUTANTS = [
         "tests/operations/test_reading.py -k lambda_can_answer",
     ),
     # Redrive and events
+    Mutant(
+        "import-believes-its-memory",
+        "local/importer/command.py",
+        "    if not earlier.saved or earlier.cursor is None:\n",
+        "    if True:\n",
+        "tests/unit/test_importer_client.py -k after_an_erasure",
+    ),
     Mutant(
         "redrive-deletes-what-failed",
         "chalicelib/operations/redrive_dead_letters.py",
@@ -1050,8 +1113,8 @@ MUTANTS = [
     Mutant(
         "first-try-counted-as-a-retry",
         "chalicelib/primary.py",
-        "            if attempt:\n                self._metrics",
-        "            if True:\n                self._metrics",
+        "        if attempt:\n            self._metrics",
+        "        if True:\n            self._metrics",
         "tests/operations/test_metrics.py -k first_try",
     ),
     Mutant(

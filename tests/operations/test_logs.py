@@ -39,6 +39,7 @@ ROUTES: dict[tuple[str, str], Callable[..., Answer]] = {
     ("POST", "/api/images/sync"): writes.sync_images,
     ("GET", "/api/images/{cursor}"): reads.show_image,
     ("HEAD", "/api/images/{cursor}"): reads.show_image,
+    ("DELETE", "/api/images"): writes.delete_images,
     ("DELETE", "/api/images/{cursor}"): writes.delete_image,
 }
 

@@ -90,7 +90,7 @@ def test_export_is_oldest_first_without_what_was_deleted(store: Store) -> None:
 
 def test_export_of_nobody(store: Store) -> None:
     """An empty library is exported as nothing."""
-    expected = {"done": True, "user": ALICE, "images": [], "exported": 0}
+    expected = {"done": True, "user": ALICE, "images": [], "damage": [], "exported": 0}
     assert operate(store, "export_user", USER) == expected
 
 

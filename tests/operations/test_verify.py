@@ -78,9 +78,13 @@ def test_verify_damage_under_a_deletion_that_waits(store: Store) -> None:
     fill_synced(store, 3)
     delete_unsynced(store, 2)
     change(store, 2, count={"N": "9"})
-    assert verify(store)["difference"] == {"cursor": 2, "what": "other in the partition: count"}
+    assert verify(store)["difference"] == {
+        "log": "partition",
+        "cursor": 2,
+        "what": "other in the partition: count",
+    }
     remove(store, 2)
-    assert verify(store)["difference"] == {"cursor": 2, "what": MISSING}
+    assert verify(store)["difference"] == {"log": "partition", "cursor": 2, "what": MISSING}
 
 
 @pytest.mark.parametrize("vandalism", VANDALISM, ids=lambda vandalism: vandalism.name)
@@ -90,7 +94,11 @@ def test_verify_finds(store: Store, vandalism: Vandalism) -> None:
     vandalism.do(store)
     answer = verify(store)
     assert answer["equal"] is False
-    assert answer["difference"] == {"cursor": vandalism.cursor, "what": vandalism.what}
+    assert answer["difference"] == {
+        "log": "partition",
+        "cursor": vandalism.cursor,
+        "what": vandalism.what,
+    }
 
 
 @pytest.mark.parametrize("cursor", [0, -5])
@@ -98,7 +106,7 @@ def test_verify_finds_the_only_row_where_none_may_be(store: Store, cursor: int) 
     """Also in a partition that holds nothing else."""
     store.save(ALICE, 2)
     add(store, cursor)
-    assert verify(store)["difference"] == {"cursor": cursor, "what": EXTRA}
+    assert verify(store)["difference"] == {"log": "partition", "cursor": cursor, "what": EXTRA}
 
 
 @pytest.mark.parametrize("version", ["0", "-3", "1.5", "1"])
@@ -113,7 +121,11 @@ def test_verify_image_changed_in_an_older_form(store: Store) -> None:
     """An older form excuses no other content."""
     fill_synced(store, 3)
     change(store, 2, version={"N": "1"}, image={"S": "prompt"})
-    assert verify(store)["difference"] == {"cursor": 2, "what": "other in the partition: image"}
+    assert verify(store)["difference"] == {
+        "log": "partition",
+        "cursor": 2,
+        "what": "other in the partition: image",
+    }
 
 
 def test_verify_whole_partition_gone(store: Store) -> None:
@@ -131,7 +143,10 @@ def test_verify_primary_that_lost_its_end(store: Store) -> None:
         key = {"user_id": {"S": ALICE}, "cursor": {"N": str(cursor)}}
         store.dynamo.transact_write_items(TransactItems=[{"Delete": {**restored, "Key": key}}])
     answer = verify(store)
-    assert (answer["difference"], answer["behind"]) == ({"cursor": 3, "what": EXTRA}, 0)
+    assert (answer["difference"], answer["behind"]) == (
+        {"log": "partition", "cursor": 3, "what": EXTRA},
+        0,
+    )
 
 
 def test_verify_reads_again_before_it_reports(store: Store) -> None:
@@ -140,7 +155,7 @@ def test_verify_reads_again_before_it_reports(store: Store) -> None:
     rig = Rig.on(store)
 
     def meanwhile(_operation: str, request: Any) -> None:
-        if len(rig.calls) == 2 and request["TableName"] == store.tables.partition:
+        if len(rig.calls) == 3 and request["TableName"] == store.tables.partition:
             delete(store, 2)
 
     rig.before(meanwhile)
@@ -177,7 +192,14 @@ def test_verify_all_counts_each_user_once(store: Store) -> None:
         "behind": 1,
         "compared": 5,
         "outdated": 0,
-        "differences": [{"user": BOB, "cursor": 2, "what": "other in the partition: count"}],
+        "differences": [
+            {
+                "user": BOB,
+                "log": "partition",
+                "cursor": 2,
+                "what": "other in the partition: count",
+            }
+        ],
         "waiting": [{"user": ALICE, "entries": 2}],
     }
 

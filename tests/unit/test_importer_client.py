@@ -54,6 +54,7 @@ class Api:
     requests: list[str] = field(default_factory=list)
     sent_keys: list[str] = field(default_factory=list)
     retry_after: str = "0"
+    created_at: str = "2026-01-01T00:00:00.000Z"
     token: str | None = TOKEN
     lock: threading.Lock = field(default_factory=threading.Lock)
     held: threading.Event = field(default_factory=threading.Event)
@@ -66,7 +67,7 @@ class Api:
     def append(self, image: dict[str, Any]) -> dict[str, Any]:
         cursor = len(self.log) + 1
         shown = image | ({"seed": str(image["seed"])} if "seed" in image else {})
-        saved = {"cursor": cursor, **shown, "createdAt": "2026-01-01T00:00:00.000Z"}
+        saved = {"cursor": cursor, **shown, "createdAt": self.created_at}
         self.log.append({"cursor": cursor, "image": saved})
         return saved
 
@@ -112,6 +113,16 @@ class Api:
     def refusal(self, place: int) -> dict[str, str]:
         return {"detail": "is bad", "pointer": f"#/images/{place}/prompt"}
 
+    def image(self, cursor: int) -> tuple[int, dict[str, Any]]:
+        entry = self.log[cursor - 1] if cursor <= len(self.log) else {}
+        return (200, entry["image"]) if "image" in entry else (404, {"code": "not-found"})
+
+    def page(self, before: int) -> dict[str, Any]:
+        """One row a page, as if the server's bound were reached at each."""
+        entry = self.log[before - 2] if before > 1 else {}
+        shown = [entry["image"]] if "image" in entry else []
+        return {"images": shown, "next": before - 1 if before > 2 else None}
+
     def changes(self, after: int, limit: int) -> dict[str, Any]:
         page = self.log[after : after + limit]
         shown = [entry for entry in page if len(entry) > 1]
@@ -136,6 +147,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def read(self) -> tuple[int, dict[str, Any]]:
         query = parse_qs(urlsplit(self.path).query)
+        if "before" in query:
+            return 200, self.api.page(int(query["before"][0]))
+        if not query:
+            return self.api.image(int(self.path.rpartition("/")[2]))
         return 200, self.api.changes(int(query["after"][0]), int(query["limit"][0]))
 
     def write(self) -> tuple[int, dict[str, Any]]:
@@ -661,6 +676,55 @@ class TestCommand:
         assert self.run(running) == 0
         assert running.api.prompts == many(3) * 2
 
+    def again(self, running: Running, capsys: pytest.CaptureFixture[str], *more: str) -> Any:
+        """The exit code, stdout and stderr of the same command again."""
+        capsys.readouterr()
+        code = self.run(running, *more)
+        return code, *capsys.readouterr()
+
+    def test_after_an_erasure(self, running: Running, capsys: pytest.CaptureFixture[str]) -> None:
+        """Nothing is claimed of an emptied library, nor brought back unless it is asked for."""
+        running.write(*many(3))
+        assert self.run(running) == 0
+        for cursor in (1, 2, 3):
+            running.api.delete(cursor)
+        code, out, err = self.again(running, capsys)
+        assert (code, out, running.api.prompts) == (2, "", [])
+        assert "none of the 3 images" in err
+        assert "--restart" in err
+        assert self.again(running, capsys, "--restart")[:2] == (0, "3 saved, 0 rejected.\n")
+        assert running.api.prompts == many(3)
+
+    def test_after_some_deletions(
+        self, running: Running, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """What somebody deleted, be it the last one, is not brought back."""
+        running.write(*many(3))
+        assert self.run(running) == 0
+        running.api.delete(3)
+        code, out, _err = self.again(running, capsys)
+        assert (code, running.api.prompts) == (0, many(2))
+        assert "finished before" in out
+
+    @pytest.mark.parametrize("has", [0, 2, 5])
+    def test_another_library_at_the_same_address(
+        self, running: Running, capsys: pytest.CaptureFixture[str], has: int
+    ) -> None:
+        """A new or restored one, shorter or outgrown by others' saves: the import begins anew."""
+        running.write(*many(3))
+        assert self.run(running) == 0
+        running.api.log.clear()
+        running.api.keys.clear()
+        running.api.created_at = "2026-02-02T00:00:00.000Z"
+        others = [f"other {n}" for n in range(has)]
+        for prompt in others:
+            running.api.append({"prompt": prompt, "imageUrl": URL})
+        code, out, err = self.again(running, capsys)
+        assert (code, out) == (0, "3 saved, 0 rejected.\n")
+        assert "begins anew" in err
+        assert running.api.prompts == [*others, *many(3)]
+        assert "finished before" in self.again(running, capsys)[1]
+
     def test_other_mapping(self, running: Running, capsys: pytest.CaptureFixture[str]) -> None:
         """An import is not gone on with under another mapping."""
         running.write(*many(3))
@@ -675,6 +739,7 @@ class TestCommand:
         assert self.run(running) == 0
         claims = {"iss": "https://issuer.example", "sub": "alice"}
         newer = jwt.encode(claims | {"exp": 2**40}, "secret" * 6)
+        running.api.token = newer
         assert self.run(running, token=newer) == 0
         other = jwt.encode(claims | {"sub": "bob"}, "secret" * 6)
         assert self.run(running, token=other) == 3

@@ -13,7 +13,7 @@ export interface paths {
         };
         /**
          * List images, newest first
-         * @description A page of the library. Read the following page with `before` set to `next`, until `next` is null; a page may hold fewer images than `limit`.
+         * @description A page of the library. Read the following page with `before` set to `next` and `mark` to `nextMark`, until `next` is null; a page may hold fewer images than `limit`.
          */
         get: operations["listImages"];
         put?: never;
@@ -22,7 +22,11 @@ export interface paths {
          * @description Saves one image at the next cursor. It can be read once the read copy has followed: at once after `POST /images/sync`.
          */
         post: operations["saveImage"];
-        delete?: never;
+        /**
+         * Delete several images, all or none
+         * @description After the 204 no read shows any of them. What is deleted already needs no second deletion. If any cursor never was an image's, nothing is deleted, and `errors` name it.
+         */
+        delete: operations["deleteImages"];
         options?: never;
         head?: never;
         patch?: never;
@@ -77,7 +81,7 @@ export interface paths {
         };
         /**
          * Follow what is saved and deleted
-         * @description What happened beyond a cursor, oldest first. Read on with `after` set to the answer's `cursor`; when `upToDate` is true, wait a while before the next call. After 0, it tells everything.
+         * @description What happened beyond a cursor, oldest first. Read on with `after` set to the answer's `cursor` and `mark` to its `mark`; when `upToDate` is true, wait a while before the next call. After 0, it tells everything.
          */
         get: operations["listChanges"];
         put?: never;
@@ -160,6 +164,8 @@ export interface components {
         Cursor: number;
         /** @description A cursor, or 0 for the place before the first. */
         Position: number;
+        /** @description Tells the entry at a cursor from any other that may stand there in another library, such as a restored one. Empty where the entry has none. */
+        Mark: string;
         Image: {
             cursor: components["schemas"]["Cursor"];
             /** @description Counted in Unicode code points; kept as it is, without any trimming. */
@@ -202,12 +208,16 @@ export interface components {
         SavedBatch: {
             images: components["schemas"]["Image"][];
         };
-        /** @description Newest first. `cursor` and `count` are of the first page only (no `before`). */
+        /** @description Newest first. `cursor`, `mark` and `count` are of the first page only (no `before`). */
         Page: {
             images: components["schemas"]["Image"][];
             /** @description The `before` of the following page; null on the last. */
             next: number | null;
+            /** @description The `mark` to send with `next`; null exactly when that is. */
+            nextMark: string | null;
             cursor?: components["schemas"]["Position"];
+            /** @description Of the entry at `cursor`. */
+            mark?: components["schemas"]["Mark"];
             /** @description How many images the library has as of `cursor`. */
             count?: number;
         };
@@ -226,6 +236,8 @@ export interface components {
             changes: components["schemas"]["Change"][];
             /** @description The `after` of the next call. */
             cursor: components["schemas"]["Position"];
+            /** @description The `mark` of the next call: of the entry at `cursor`. */
+            mark: components["schemas"]["Mark"];
             /** @description Whether these are all, for now. */
             upToDate: boolean;
         };
@@ -456,7 +468,7 @@ export interface components {
             };
         };
         /**
-         * @description `contended`: Too many saves at once. Nothing was saved. Wait a moment and send it again.
+         * @description `contended`: Too many writes at once. Nothing was saved or deleted. Wait a moment and send it again.
          *
          *     `unavailable`: No sure answer from the database. Send it again; a save only under the same Idempotency-Key, since it may have been done.
          */
@@ -516,7 +528,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["NotSyncedYetProblem"];
             };
         };
-        /** @description `resync-required`: The cursor is beyond the library's end. Forget what was read and start over: the first page, or changes after 0. */
+        /** @description `resync-required`: The library is another than the one that was read. Forget what was read and start over: the first page, or changes after 0. */
         ResyncRequired: {
             headers: {
                 [name: string]: unknown;
@@ -604,6 +616,8 @@ export interface operations {
                 limit?: components["parameters"]["Limit"];
                 /** @description Only images below this cursor: a page's `next`. */
                 before?: components["schemas"]["Cursor"];
+                /** @description The page's `nextMark`: 410 unless the entry at `before` has it. Only with `before`. */
+                mark?: components["schemas"]["Mark"];
                 /** @description The read copy must have reached this cursor, as of an earlier save; else 409. */
                 at_least?: components["schemas"]["Cursor"];
             };
@@ -676,6 +690,39 @@ export interface operations {
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["IdempotencyKeyReused"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ContendedOrUnavailable"];
+        };
+    };
+    deleteImages: {
+        parameters: {
+            query: {
+                /** @description The images' cursors, with commas between them: `5,7,9`. */
+                cursors: components["schemas"]["Cursor"][];
+                /** @description A `cursor` of the library as it was read when this deletion was decided. */
+                at?: components["schemas"]["Position"];
+                /** @description The `mark` beside that `cursor`: 410 unless the entry there has it, and then nothing is deleted. Only with `at`. */
+                mark?: components["schemas"]["Mark"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The images are gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequestOrInvalidParameter"];
+            401: components["responses"]["Unauthenticated"];
+            404: components["responses"]["NotFound"];
+            410: components["responses"]["ResyncRequired"];
+            413: components["responses"]["BodyTooLarge"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["ContendedOrUnavailable"];
@@ -754,6 +801,8 @@ export interface operations {
             query?: {
                 /** @description The `cursor` of the first page that was read, or of the changes before these. */
                 after?: components["schemas"]["Position"];
+                /** @description The `mark` beside that `cursor`: 410 unless the entry there has it. Only with `after`. */
+                mark?: components["schemas"]["Mark"];
                 /** @description How many to answer at most. */
                 limit?: components["parameters"]["Limit"];
             };
@@ -837,7 +886,12 @@ export interface operations {
     };
     deleteImage: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description A `cursor` of the library as it was read when this deletion was decided. */
+                at?: components["schemas"]["Position"];
+                /** @description The `mark` beside that `cursor`: 410 unless the entry there has it, and then nothing is deleted. Only with `at`. */
+                mark?: components["schemas"]["Mark"];
+            };
             header?: never;
             path: {
                 /** @description The image's cursor. */
@@ -857,10 +911,11 @@ export interface operations {
             400: components["responses"]["BadRequestOrInvalidParameter"];
             401: components["responses"]["Unauthenticated"];
             404: components["responses"]["NotFound"];
+            410: components["responses"]["ResyncRequired"];
             413: components["responses"]["BodyTooLarge"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalError"];
-            503: components["responses"]["Unavailable"];
+            503: components["responses"]["ContendedOrUnavailable"];
         };
     };
     checkHealth: {

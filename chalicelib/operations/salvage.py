@@ -1,0 +1,50 @@
+"""Reading a log of record that somebody damaged: past whatever is broken, telling where it was."""
+
+from typing import Any, NamedTuple, cast
+
+from chalicelib.entries import Cursor, Entry, UserId
+from chalicelib.errors import LogDamaged
+from chalicelib.primary import Primary
+from chalicelib.timing import Deadline
+
+BELOW_FIRST = "no entry may stand below 1"
+
+MAX_TOLD = 20
+"""Damaged places that one answer names."""
+
+
+class Part(NamedTuple):
+    """Entries, the cursor from which to read on, and whether nothing stood beyond it."""
+
+    entries: tuple[Entry, ...]
+    cursor: Cursor
+    is_all: bool
+
+
+class Salvage:
+    """`damage` is where the log is broken and how, in an answer's form; empty for a sound log."""
+
+    def __init__(self, primary: Primary, user: UserId) -> None:
+        self._primary = primary
+        self._user = user
+        self.damage: list[dict[str, Any]] = []
+
+    def read_after(self, cursor: Cursor, limit: int, deadline: Deadline) -> Part:
+        """The next entries that can be read; none where it passes over a hole or a broken entry."""
+        try:
+            run = self._primary.read_after(self._user, cursor, limit, deadline)
+        except LogDamaged as found:
+            self.note(found)
+            return Part((), cast(Cursor, found.beyond), is_all=False)
+        end = run.entries[-1].cursor if run.entries else cursor
+        return Part(run.entries, end, run.is_all)
+
+    def note(self, found: LogDamaged) -> None:
+        place = told(found)
+        if place not in self.damage and len(self.damage) < MAX_TOLD:
+            self.damage.append(place)
+
+
+def told(found: LogDamaged) -> dict[str, Any]:
+    """Which log, which cursor, and what is wrong there: without content."""
+    return {"log": found.log, "cursor": found.cursor, "what": found.what}
