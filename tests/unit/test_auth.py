@@ -243,7 +243,7 @@ def test_a_good_variant_is_accepted(claims: Json) -> None:
 @pytest.mark.parametrize(
     "kind",
     [ABSENT, "JWT", "jwt", "at+jwt", "AT+JWT", "application/jwt", "application/at+jwt"],
-    ids=repr,
+    ids=lambda typ: "absent" if typ is ABSENT else repr(typ),
 )
 def test_the_types_of_the_list_are_accepted(kind: Any) -> None:
     """A token that any OpenID Connect issuer would give an app."""
