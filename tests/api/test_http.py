@@ -275,7 +275,8 @@ def test_two_idempotency_keys_are_refused(server: Server, alice: httpx.Client) -
 
 def test_two_tokens_sign_nobody_in(server: Server, alice: httpx.Client) -> None:
     token = f"Authorization: {alice.headers['Authorization']}"
-    head = "\r\n".join(["GET /api/images HTTP/1.1", token, token, "", ""])
+    host = f"Host: 127.0.0.1:{server.port}"
+    head = "\r\n".join(["GET /api/images HTTP/1.1", host, token, token, "", ""])
     assert_problem(server.send(head.encode()), 401, "unauthenticated")
 
 
@@ -284,6 +285,7 @@ def test_a_list_in_two_lines_is_one(server: Server, alice: httpx.Client) -> None
     tag = alice.get("/api/images").headers["ETag"]
     lines = [
         "GET /api/images HTTP/1.1",
+        f"Host: 127.0.0.1:{server.port}",
         f"Authorization: {alice.headers['Authorization']}",
         'If-None-Match: "another"',
         f"If-None-Match: {tag}",
