@@ -790,9 +790,9 @@ MUTANTS = [
     Mutant(
         "heads-may-drip",
         "local/server.py",
-        "        self._incoming.within(HEAD_SECONDS)\n        super()",
-        "        super()",
-        "tests/unit/test_server.py -k not_waited_for",
+        "        left = self._deadline - time.monotonic()\n",
+        "        left = HEAD_SECONDS\n",
+        "tests/unit/test_server.py -k drips",
     ),
     Mutant(
         "written-to-a-full-disk",
