@@ -976,7 +976,7 @@ MUTANTS = [
     Mutant(
         "sweep-without-its-budget",
         "chalicelib/operations/sweep.py",
-        "budget = metered.dynamo.budget(read_units, deadline)",
+        "budget = dynamo.budget(read_units, deadline)",
         "budget = deadline",
         "tests/operations/test_sweep.py -k keeps_to_its_budget",
     ),
@@ -993,6 +993,20 @@ MUTANTS = [
         "self._read(self._inner.scan, request)",
         "self._inner.scan(**request)",
         "tests/unit/test_metering.py",
+    ),
+    Mutant(
+        "units-of-threads-lost",
+        "chalicelib/metering.py",
+        "        with self._adding:\n",
+        "        if True:\n",
+        "tests/unit/test_metering.py -k threads",
+    ),
+    Mutant(
+        "segment-that-was-not-listed-taken-for-done",
+        "chalicelib/operations/sweep.py",
+        "walked.done and self.listing.error is None",
+        "walked.done",
+        "tests/operations/test_sweep.py -k comes_again",
     ),
     # Erase and export
     Mutant(
