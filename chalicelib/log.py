@@ -6,7 +6,7 @@ Nothing here decides anything; it only says the calls that both tables need, in 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from chalicelib.dynamo import Dynamo, Item
+from chalicelib.dynamo import Dynamo, Item, Refused, UnknownOutcome
 from chalicelib.entries import Cursor, Kind, UserId
 
 Write = Mapping[str, Any]
@@ -92,6 +92,14 @@ class Log:
     def transact(self, writes: Sequence[Write]) -> None:
         """Does all the writes, of this table and of others, or none; `Refused` as `put_new`."""
         self._dynamo.transact_write_items(TransactItems=writes)
+
+    def has_nothing_at(self, user: UserId, cursor: Cursor) -> bool:
+        """Whether it is sure that nothing stands there: a condition sees what no read may yet."""
+        try:
+            self.transact([self.check_nothing(user, cursor)])
+        except (Refused, UnknownOutcome):
+            return False
+        return True
 
     # Members of transactions
 

@@ -257,6 +257,10 @@ class Partition:
             return False
         return True
 
+    def has_nothing_at(self, _user: UserId, cursor: Cursor) -> bool:
+        """As the primary's; of the own user alone."""
+        return self._log.has_nothing_at(self._user, cursor)
+
     # Writing: for sync alone
 
     def erase(self, cursor: Cursor, deadline: Deadline) -> None:

@@ -314,6 +314,10 @@ class Primary:
         """Where something stands below the first cursor, where nothing reads: the highest few."""
         return [place_of(item) for item in self._log.before(user, Cursor(1), limit=100).items]
 
+    def has_nothing_at(self, user: UserId, cursor: Cursor) -> bool:
+        """Whether it is sure that nothing stands there, be it a write that is seen half-way."""
+        return self._log.has_nothing_at(user, cursor)
+
     def strip(self, user: UserId, cursor: Cursor) -> None:
         """Takes the payload from whatever stands there, by itself: for a log that is damaged."""
         with suppress(Refused):  # nothing stands there

@@ -58,7 +58,10 @@ GRANTS: Mapping[str, Grants] = {
     "migrate": {"PartitionTable": _APPEND, **_LIST_USERS},
     "sweep": {**_SYNC, **_LIST_USERS},
     "export_user": {"PrimaryTable": _QUERY},
-    "erase_user": {"PrimaryTable": _APPEND | _STRIP, "PartitionTable": _APPEND | _STRIP},
+    "erase_user": {
+        "PrimaryTable": _APPEND | _STRIP | _CHECK,
+        "PartitionTable": _APPEND | _STRIP | _CHECK,
+    },
     "redrive_dead_letters": {**_SYNC, **_REDRIVE},
 }
 """Chalice's name of each function to its grants."""

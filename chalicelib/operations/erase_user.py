@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from chalicelib.entries import START, Cursor, UserId, leading_run
 from chalicelib.errors import Contended, HoleFound, InvalidEvent, LogDamaged
@@ -112,15 +112,32 @@ class Erasure:
 
     def _delete_some(self, after: Cursor, deadline: Deadline) -> Cursor:
         part = self.salvage.read_after(after, RUN, deadline)
+        if part.broken is not None:
+            return min(part.cursor, self.through) if self._is_passed(part.broken) else after
         entries = [entry for entry in part.entries if entry.cursor <= self.through]
         images = [entry.cursor for entry in entries if entry.kind == "image"][:MAX_DELETIONS]
         if images:
             return images[-1] if self._deleted(images, deadline) else after
         if part.is_all:
             return self.through
-        if not part.entries:  # a broken place was passed over
-            self.primary.strip(self.user, part.cursor)
         return min(part.cursor, self.through)
+
+    def _is_passed(self, broken: LogDamaged) -> bool:
+        """Whether nothing is left to erase there. A hole may be a write that is seen half-way."""
+        if isinstance(broken, HoleFound):
+            return self._is_hole(broken)
+        self.salvage.note(broken)
+        self.primary.strip(self.user, cast(Cursor, broken.cursor))
+        return True
+
+    def _is_hole(self, found: HoleFound) -> bool:
+        """Notes it if nothing stands there: a condition never sees a write half-way."""
+        cursor = cast(Cursor, found.cursor)
+        log = self.primary if found.log == "primary" else self.partition
+        if not log.has_nothing_at(self.user, cursor):
+            return False
+        self.salvage.note(found)
+        return True
 
     def _deleted(self, images: Sequence[Cursor], deadline: Deadline) -> bool:
         """Whether they are stubs now. Where no deletion can follow a broken end, by themselves."""
@@ -146,8 +163,8 @@ class Erasure:
             checked = self._look_on(checked, deadline)
             if checked.cursor == self.through or deadline.passed():
                 return checked
-        if is_all:  # and yet not all is there
-            self.salvage.note(HoleFound("partition", checked.cursor + 1))
+        # Nothing more comes, and yet not all is there?
+        if is_all and self._is_hole(HoleFound("partition", checked.cursor + 1)):
             checked = self._look_on(checked, deadline)
         return checked
 
@@ -155,6 +172,8 @@ class Erasure:
         """Whether nothing is left that a sync could bring."""
         try:
             return self.syncer.sync(self.user, deadline).up_to_date
+        except HoleFound as found:
+            return self._is_hole(found)
         except LogDamaged as found:
             self.salvage.note(found)
             return True

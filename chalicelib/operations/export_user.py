@@ -31,6 +31,8 @@ def export_user(services: Services, fields: Any, deadline: Deadline) -> dict[str
     salvage = Salvage(services.primary, user)
     while True:
         run = salvage.read_after(cursor, RUN, deadline)
+        if run.broken is not None:
+            salvage.note(run.broken)
         found = rendered(run.entries)
         cursor = run.cursor
         images += found

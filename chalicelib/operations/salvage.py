@@ -14,11 +14,15 @@ MAX_TOLD = 20
 
 
 class Part(NamedTuple):
-    """Entries, the cursor from which to read on, and whether nothing stood beyond it."""
+    """Entries, the cursor from which to read on, and whether nothing stood beyond it.
+
+    `broken` is the place before that cursor that has no entry, or none that can be read.
+    """
 
     entries: tuple[Entry, ...]
     cursor: Cursor
     is_all: bool
+    broken: LogDamaged | None = None
 
 
 class Salvage:
@@ -34,8 +38,7 @@ class Salvage:
         try:
             run = self._primary.read_after(self._user, cursor, limit, deadline)
         except LogDamaged as found:
-            self.note(found)
-            return Part((), cast(Cursor, found.beyond), is_all=False)
+            return Part((), cast(Cursor, found.beyond), is_all=False, broken=found)
         end = run.entries[-1].cursor if run.entries else cursor
         return Part(run.entries, end, run.is_all)
 

@@ -854,8 +854,8 @@ MUTANTS = [
     Mutant(
         "export-ends-at-a-hole",
         "chalicelib/operations/salvage.py",
-        "cast(Cursor, found.beyond), is_all=False",
-        "cast(Cursor, found.beyond), is_all=True",
+        "cast(Cursor, found.beyond), is_all=False, broken",
+        "cast(Cursor, found.beyond), is_all=True, broken",
         "tests/operations/test_damaged.py -k export",
     ),
     Mutant(
