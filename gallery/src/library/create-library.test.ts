@@ -259,17 +259,13 @@ test("removing hides at once, can be undone, and is sent when it no longer can",
   await pass();
   page.library.remove([3, 1]);
   expect([page.shown(), page.library.count(), page.library.loaded()]).toEqual([[2], 1, 1]);
-  expect(page.library.removal()).toMatchObject({ cursors: [3, 1] });
+  expect(page.library.removals()).toMatchObject([{ cursors: [3, 1] }]);
   page.library.undoRemoval();
   expect([page.shown(), page.library.count()]).toEqual([[3, 2, 1], 3]);
   page.library.remove([3]);
   await pass(HELD);
   expect(server.lives(3)).toBe(false);
-  expect([page.shown(), page.library.count(), page.library.removal()]).toEqual([
-    [2, 1],
-    2,
-    undefined,
-  ]);
+  expect([page.shown(), page.library.count(), page.library.removals()]).toEqual([[2, 1], 2, []]);
 });
 
 test("an image that is not loaded is counted out, too, and only once", async () => {
@@ -293,10 +289,9 @@ test("what could not be removed is back, and says why", async () => {
   net.fail(new Problem("unauthenticated", "Sign in again."));
   await pass(HELD);
   expect(page.shown()).toEqual([2, 1]);
-  expect(page.library.notRemoved()).toMatchObject({
-    cursors: [2],
-    problem: { code: "unauthenticated" },
-  });
+  expect(page.library.notRemoved()).toMatchObject([
+    { cursors: [2], problem: { code: "unauthenticated" } },
+  ]);
 });
 
 test.each([

@@ -60,6 +60,13 @@ export function createLibrary({ user, api, device, signedIn }: Sources): Library
     return there.count + onTop().filter(isSaved).length - leaving.length;
   });
 
+  const notRemoved = createMemo(() => {
+    const failed = removing().failed;
+    if (!failed) return [];
+    const again = () => removals.remove(failed.cursors);
+    return [{ id: String(failed.cursors), ...failed, again, discard: () => removals.discard() }];
+  });
+
   function known(cursor: number): Image | undefined {
     const there = library();
     const fresh = onTop()
@@ -99,9 +106,23 @@ export function createLibrary({ user, api, device, signedIn }: Sources): Library
     discard: (id) => void outbox.discard(saveOf(id)),
     retry: (id) => outbox.retry(saveOf(id)),
     remove: (cursors) => removals.remove(cursors),
-    undoRemoval: () => removals.undo(),
-    removal: () => removing().held,
-    notRemoved: () => removing().failed,
+    undoRemoval: (id) => {
+      const held = removing().held;
+      if (!held || (id !== undefined && held.id !== id)) return false;
+      removals.undo();
+      return true;
+    },
+    removals: () => [removing().held ?? []].flat(),
+    removing: () => undefined,
+    notRemoved,
+    confirmed: () => undefined,
+    deletedElsewhere: () => false,
+    loadAll: async (signal) => {
+      for (let before = -1; before < loaded() && library()?.next && !signal?.aborted;) {
+        before = loaded();
+        await older.load();
+      }
+    },
   };
 }
 

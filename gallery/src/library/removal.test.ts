@@ -43,7 +43,7 @@ const BUSY = new Problem("unavailable", "No sure answer.", [], 1);
 test("a deletion hides at once, is held back, and is sent when its time is over", async () => {
   const world = new World();
   world.removals.remove([7, 5]);
-  expect(world.now.held).toEqual({ cursors: [7, 5], until: world.clock.now() + HELD });
+  expect(world.now.held).toMatchObject({ cursors: [7, 5], until: world.clock.now() + HELD });
   await world.pass(HELD - 1);
   expect(world.sent).toEqual([]);
   await world.pass(1);

@@ -5,14 +5,33 @@
 
 import { asProblem, backoff, isTransient, type Problem } from "../api/problem";
 
-/** Deletions that can still be undone, until a time in milliseconds since 1970. */
+/** A deletion that can still be undone, until a time in milliseconds since 1970. */
 export interface Removal {
+  readonly id: string;
   readonly cursors: readonly number[];
   readonly until: number;
 }
 
-/** Deletions that did not come about: the images are back. */
+/** How many images of those that are being deleted are done. */
+export interface Progress {
+  readonly done: number;
+  readonly total: number;
+  /** Why it takes longer: it is tried again by itself. */
+  readonly delay?: Problem;
+}
+
+/** A deletion that did not come about: its images are back. */
 export interface NotRemoved {
+  readonly id: string;
+  readonly cursors: readonly number[];
+  readonly problem: Problem;
+  /** Tries once more. */
+  again(): void;
+  /** Gives up. */
+  discard(): void;
+}
+
+interface Failure {
   readonly cursors: readonly number[];
   readonly problem: Problem;
 }
@@ -21,7 +40,7 @@ export interface Removing {
   readonly held?: Removal;
   /** Being sent, or done and not yet gone from the library. */
   readonly going: readonly number[];
-  readonly failed?: NotRemoved;
+  readonly failed?: Failure;
 }
 
 export interface Surroundings {
@@ -55,7 +74,7 @@ export class Removals {
   remove(cursors: readonly number[]): void {
     this.send();
     const fresh = cursors.filter((cursor) => !this.#now.going.includes(cursor));
-    const held = { cursors: fresh, until: this.around.now() + HELD };
+    const held = { id: crypto.randomUUID(), cursors: fresh, until: this.around.now() + HELD };
     this.#become({ held, going: this.#now.going });
     this.#giveUp = this.around.later(() => this.send(), HELD);
   }
@@ -63,6 +82,12 @@ export class Removals {
   undo(): void {
     this.#giveUp();
     const { held, ...others } = this.#now;
+    this.#become(others);
+  }
+
+  /** Forgets what failed. */
+  discard(): void {
+    const { failed, ...others } = this.#now;
     this.#become(others);
   }
 
@@ -99,7 +124,7 @@ export class Removals {
   }
 
   /** After one failure the others would fail likewise: they are not sent. */
-  async #firstFailure(cursors: readonly number[]): Promise<NotRemoved | undefined> {
+  async #firstFailure(cursors: readonly number[]): Promise<Failure | undefined> {
     for (const [place, cursor] of cursors.entries()) {
       const problem = await this.#tried(cursor);
       if (problem) return { cursors: cursors.slice(place), problem };
@@ -125,7 +150,7 @@ export class Removals {
     return new Promise((resolve) => void this.around.later(resolve, milliseconds));
   }
 
-  #comeBack(failed: NotRemoved): void {
+  #comeBack(failed: Failure): void {
     this.#become({ ...this.#now, going: except(this.#now.going, failed.cursors), failed });
   }
 

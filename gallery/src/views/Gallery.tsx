@@ -40,9 +40,6 @@ export function Gallery(): JSX.Element {
     document.title = title(cursor());
   });
   createEffect(
-    on(library.notRemoved, (failed) => failed && gallery.notices.warn(failed.problem.detail)),
-  );
-  createEffect(
     on(
       cursor,
       (now) => {

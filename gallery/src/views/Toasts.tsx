@@ -19,7 +19,16 @@ export function Toasts(): JSX.Element {
           </div>
         )}
       </For>
-      <Show when={library.removal()} keyed>
+      <For each={library.notRemoved()}>
+        {(failed) => (
+          <div class="toast warning">
+            <Icon name="alert" />
+            <span>{failed.problem.detail}</span>
+            <IconButton icon="close" label="Dismiss" onClick={() => failed.discard()} />
+          </div>
+        )}
+      </For>
+      <Show when={library.removals()[0]} keyed>
         {(removal) => <Undo removal={removal} />}
       </Show>
     </div>
@@ -37,7 +46,7 @@ function Undo(props: { removal: Removal }): JSX.Element {
     <div class="toast">
       <Icon name="trash" />
       <span>{images(props.removal.cursors.length)} deleted</span>
-      <button type="button" class="undo" onClick={() => library.undoRemoval()}>
+      <button type="button" class="undo" onClick={() => library.undoRemoval(props.removal.id)}>
         Undo
         <span class="seconds" aria-hidden="true">
           {seconds()}

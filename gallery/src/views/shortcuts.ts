@@ -28,7 +28,8 @@ export function createShortcuts(gallery: Gallery, showKeys: () => void): void {
 
   function chords(key: string): (() => void) | undefined {
     if (key === "a" && gallery.cursors().length) return gallery.selection.all;
-    return key === "z" && gallery.library.removal() ? gallery.library.undoRemoval : undefined;
+    const undoable = key === "z" && gallery.library.removals().length;
+    return undoable ? () => gallery.library.undoRemoval() : undefined;
   }
 
   function onPaste(event: ClipboardEvent): void {
