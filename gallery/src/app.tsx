@@ -17,6 +17,7 @@ import { SignIn } from "./views/SignIn";
 export function App({ settings, base }: { settings: Settings; base: string }): JSX.Element {
   const { signIn } = settings;
   const device = new Device(`image-storage ${new URL(base).pathname} ${signIn?.issuer}`);
+  void device.sweep();
   const client = new QueryClient();
   const session = startSession(signIn, base, async (user) => {
     client.clear();

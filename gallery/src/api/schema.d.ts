@@ -22,7 +22,11 @@ export interface paths {
          * @description Saves one image at the next cursor. It can be read once the read copy has followed: at once after `POST /images/sync`.
          */
         post: operations["saveImage"];
-        delete?: never;
+        /**
+         * Delete several images, all or none
+         * @description Answers once all are gone from everywhere.
+         */
+        delete: operations["deleteImages"];
         options?: never;
         head?: never;
         patch?: never;
@@ -209,7 +213,11 @@ export interface components {
             images: components["schemas"]["Image"][];
             /** @description The `before` of the following page; null on the last. */
             next: number | null;
+            /** @description The mark of the entry at `next`. */
+            nextMark: string | null;
             cursor?: components["schemas"]["Position"];
+            /** @description The mark of the entry at `cursor`. */
+            mark?: string;
             /** @description How many images the library has as of `cursor`. */
             count?: number;
         };
@@ -228,6 +236,8 @@ export interface components {
             changes: components["schemas"]["Change"][];
             /** @description The `after` of the next call. */
             cursor: components["schemas"]["Position"];
+            /** @description The mark of the entry at `cursor`. */
+            mark: string;
             /** @description Whether these are all, for now. */
             upToDate: boolean;
         };
@@ -588,6 +598,8 @@ export interface operations {
                 limit?: components["parameters"]["Limit"];
                 /** @description Only images below this cursor: a page's `next`. */
                 before?: components["schemas"]["Cursor"];
+                /** @description The mark of the entry at `before`. */
+                mark?: string;
                 /** @description The read copy must have reached this cursor, as of an earlier save; else 409. */
                 at_least?: components["schemas"]["Cursor"];
             };
@@ -738,6 +750,8 @@ export interface operations {
             query?: {
                 /** @description The `cursor` of the first page that was read, or of the changes before these. */
                 after?: components["schemas"]["Position"];
+                /** @description The mark of the entry at `after`. */
+                mark?: string;
                 /** @description How many to answer at most. */
                 limit?: components["parameters"]["Limit"];
             };
@@ -806,6 +820,38 @@ export interface operations {
             304: {
                 headers: {
                     ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequestOrInvalidParameter"];
+            401: components["responses"]["Unauthenticated"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    deleteImages: {
+        parameters: {
+            query: {
+                /** @description The images' cursors. */
+                cursors: components["schemas"]["Cursor"][];
+                /** @description The position of the library at which this was decided. */
+                at?: components["schemas"]["Cursor"];
+                /** @description The mark of the entry at `at`. */
+                mark?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The images are gone. */
+            204: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
