@@ -19,9 +19,13 @@ export function App({ settings, base }: { settings: Settings; base: string }): J
   const device = new Device(`image-storage ${new URL(base).pathname} ${signIn?.issuer}`);
   void device.sweep();
   const client = new QueryClient();
-  const session = startSession(signIn, base, async (user) => {
-    client.clear();
-    await device.forget(user);
+  let finish = async (): Promise<void> => {};
+  const session = startSession(signIn, base, {
+    finish: () => finish(),
+    forget: async (user) => {
+      client.clear();
+      await device.forget(user);
+    },
   });
   const api = createApi(base, session.tokens);
 
@@ -29,6 +33,7 @@ export function App({ settings, base }: { settings: Settings; base: string }): J
   function Library(props: { user: User }): JSX.Element {
     const signedIn = () => session.state() === "signed-in";
     const library = createLibrary({ user: props.user.id, api, device, signedIn });
+    finish = library.finish;
     return (
       <LibraryContext.Provider value={library}>
         <Gallery />

@@ -851,8 +851,8 @@ MUTANTS = [
     Mutant(
         "a-deletion-forgets-what-is-left-of-it",
         "gallery/src/library/removal.ts",
-        "    if (left.length) await this.around.kept.put({ ...deletion, cursors: left });\n    else await",
-        "    await",
+        "    if (!left.length) await this.around.kept.drop(id);\n    else if",
+        "    await this.around.kept.drop(id);\n    if",
         f"{REMOVAL} -t did.not.get.through",
     ),
     Mutant(

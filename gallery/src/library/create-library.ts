@@ -4,12 +4,12 @@ import { useQueryClient, type QueryClient } from "@tanstack/solid-query";
 import { createEffect, createMemo, createSignal, onCleanup, type Accessor } from "solid-js";
 import type { Api } from "../api/client";
 import { Problem } from "../api/problem";
+import { enter } from "../pages";
 import { find, isCounted, isVoid, type Image, type Library } from "./library";
 import { createQuery } from "./observe";
 import { Outbox, type Entry } from "./outbox";
 import type { Device } from "./persist";
 import { catchUp, follow, imageQuery, libraryQuery, loadOlder } from "./queries";
-import { enter } from "./pages";
 import { hiddenBy, progressOf, Removals, removalsIn, type Entry as Deleting } from "./removal";
 import { saveOf, savedTile, tilesOf, type Tile } from "./tile";
 import type { LibraryHook, NotRemoved } from "./use-library";
@@ -150,6 +150,7 @@ export function createLibrary({ user, api, device, signedIn }: Sources): Library
     confirmed,
     deletedElsewhere: (cursor) => !removed.has(cursor) && !!library() && isVoid(library()!, cursor),
     loadAll,
+    finish: () => removals.finish(),
   };
 }
 
@@ -173,7 +174,7 @@ function createOutbox(user: string, api: Api, device: Device, client: QueryClien
 
 function createRemovals(user: string, api: Api, device: Device, client: QueryClient) {
   const [deleting, changed] = createSignal<readonly Deleting[]>([]);
-  const page = enter(navigator.locks);
+  const page = enter("image-storage library", navigator.locks);
   const removals = new Removals({
     kept: device.deletions(user, page),
     send: (cursors, position) => api.remove(cursors, position),

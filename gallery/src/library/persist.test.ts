@@ -1,10 +1,11 @@
 import { IDBFactory } from "fake-indexeddb";
 import { createStore, keys, set } from "idb-keyval";
 import { beforeEach, expect, test, vi } from "vitest";
+import type { Pages } from "../pages";
 import { ModelServer, someImage } from "../testing/server";
 import { fromFirstPage, type Library } from "./library";
 import type { Save } from "./outbox";
-import { Device, IMAGES_LAST, UNSENT_LASTS, type Pages } from "./persist";
+import { Device, IMAGES_LAST, UNSENT_LASTS } from "./persist";
 import type { Deletion } from "./removal";
 
 beforeEach(() => {
@@ -141,6 +142,14 @@ test("forgetting a user leaves nothing of that user, and all of others", async (
   ]);
   expect(await device.library("bob")).toBeDefined();
   expect(await device.saves("bob").load()).toHaveLength(1);
+});
+
+test("of a list that is empty again nothing stays, not even whose it was", async () => {
+  const device = new Device("gallery");
+  await device.saves("alice").put(aSave("first"));
+  await device.saves("alice").drop("first");
+  await device.deletions("alice", aPage("first")).drop("none");
+  expect(await keys(createStore("gallery", "users"))).toEqual([]);
 });
 
 test("where the browser keeps nothing, nothing is found and nothing breaks", async () => {

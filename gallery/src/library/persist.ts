@@ -3,7 +3,16 @@
  * are not confirmed. All of it has an age, and goes when the gallery is next opened after that.
  */
 
-import { createStore, delMany, entries, get, set, update, type UseStore } from "idb-keyval";
+import {
+  createStore,
+  delMany,
+  entries,
+  get,
+  promisifyRequest,
+  set,
+  type UseStore,
+} from "idb-keyval";
+import type { Pages } from "../pages";
 import { top, type Library } from "./library";
 import { withSave, type Kept, type Save } from "./outbox";
 import { withDeletion, type Deletion, type KeptDeletions } from "./removal";
@@ -31,13 +40,6 @@ type List<T> = Dated<readonly T[]> | readonly T[];
 /** A deletion, and the page that has it in hand. */
 interface Owned extends Deletion {
   readonly page: string;
-}
-
-/** Which of the browser's pages are still there. */
-export interface Pages {
-  /** This one's name. */
-  readonly name: string;
-  others(): Promise<ReadonlySet<string>>;
 }
 
 /** Where the browser keeps nothing (private windows, a full disk), nothing is found. */
@@ -111,9 +113,17 @@ export class Device {
   #list<T>(name: string) {
     return {
       load: async () => listIn(await quietly(() => get<List<T>>(name, this.#store))),
+      /** Of an empty one nothing stays, not even its name. */
       change: async (next: (list: readonly T[]) => readonly T[]): Promise<void> => {
-        const changed = (old?: List<T>) => ({ at: this.now(), value: next(listIn(old)) });
-        await quietly(() => update<List<T>>(name, changed, this.#store));
+        await quietly(() =>
+          this.#store("readwrite", async (store) => {
+            const old = await promisifyRequest<List<T> | undefined>(store.get(name));
+            const value = next(listIn(old));
+            if (value.length) store.put({ at: this.now(), value }, name);
+            else store.delete(name);
+            await promisifyRequest(store.transaction);
+          }),
+        );
       },
     };
   }

@@ -248,8 +248,8 @@ export class Removals {
     const { deletion } = entry;
     this.#replace({ state: left.length ? "going" : "done", deletion, left });
     this.around.sent();
-    if (left.length) await this.around.kept.put({ ...deletion, cursors: left });
-    else await this.around.kept.drop(id);
+    if (!left.length) await this.around.kept.drop(id);
+    else if (!this.#stopped) await this.around.kept.put({ ...deletion, cursors: left });
   }
 
   async #trouble(id: string, problem: Problem, most: number): Promise<number> {

@@ -59,6 +59,8 @@ export interface LibraryHook {
    * is complete, when `signal` aborts it, or when `problem` says why it cannot go on.
    */
   readonly loadAll: (signal?: AbortSignal) => Promise<void>;
+  /** Sends the deletions that can still be undone. Resolves when all are sent, or cannot be now. */
+  readonly finish: () => Promise<void>;
 }
 
 export const LibraryContext = createContext<LibraryHook>();
