@@ -152,6 +152,13 @@ def list_images() -> Response:
     return answer(reads.list_images)
 
 
+@route("/api/images", methods=["DELETE"], authorizer=authorize)
+def delete_images() -> Response:
+    from chalicelib.api import writes
+
+    return answer(writes.delete_images)
+
+
 @route("/api/images/batch", methods=["POST"], authorizer=authorize)
 def save_images() -> Response:
     from chalicelib.api import writes

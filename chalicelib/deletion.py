@@ -1,8 +1,8 @@
-"""Deleting an image: gone from both logs when it answers."""
+"""Deleting images: gone from both logs when it answers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from chalicelib.entries import Cursor, UserId
+from chalicelib.entries import Cursor, Position, UserId
 from chalicelib.errors import Unavailable
 from chalicelib.partition import Partition
 from chalicelib.primary import Primary
@@ -23,18 +23,24 @@ class Deleter:
         self._syncer = syncer
         self._backoff = backoff
 
-    def delete(self, user: UserId, cursor: Cursor, deadline: Deadline) -> None:
-        """Deletes the image, and returns only once the partition has a stub in its place.
+    def delete(
+        self,
+        user: UserId,
+        cursors: Sequence[Cursor],
+        deadline: Deadline,
+        seen: Position | None = None,
+    ) -> None:
+        """Deletes the images, all or none, and returns once the partition has stubs in their place.
 
-        Raises `ImageNotFound` where no image ever stood; `Unavailable` when that could not be made
-        sure of in time: the same call again, or the stream, completes it.
+        Takes and raises what `Primary.delete` does; and `Unavailable` when it could not be made
+        sure of the partition in time: the same call again, or the stream, completes it.
         """
-        self._primary.delete(user, cursor, deadline)
+        self._primary.delete(user, cursors, deadline, seen)
         partition = self._open_partition(user)
         for _ in self._backoff.attempts(deadline):
             if deadline.passed():
                 break
             self._syncer.sync(user, deadline)
-            if not deadline.passed() and partition.is_erased(cursor):
+            if not deadline.passed() and partition.are_erased(cursors, deadline):
                 return
         raise Unavailable("delete")

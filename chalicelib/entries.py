@@ -23,6 +23,21 @@ UserId = NewType("UserId", str)
 Cursor = NewType("Cursor", int)
 """A position in one user's log: 1, 2, 3 … in commit order. 0 stands for "before the first"."""
 
+Mark = NewType("Mark", str)
+"""Random text that an entry gets when it is written, and that its copies keep: it tells the entry
+from another that stands at the same cursor of another log, such as a restored one."""
+
+NO_MARK = Mark("")
+"""Of entries from before there were marks, and of the place before the first entry."""
+
+
+class Position(NamedTuple):
+    """A place in one log: the cursor, and the mark of the entry that stands there."""
+
+    cursor: Cursor
+    mark: Mark
+
+
 Kind = Literal["image", "deletion", "erased"]
 
 START = Cursor(0)

@@ -64,7 +64,14 @@ class KeysUnavailable(ImageStorageError):
 
 
 class ImageNotFound(ImageStorageError):
-    """No image stands there for this user: never was, deleted, not synced yet, or another's."""
+    """No image stands there for this user: never was, deleted, not synced yet, or another's.
+
+    `cursors` are those of a deletion at which no image ever stood.
+    """
+
+    def __init__(self, cursors: Sequence[int] = ()) -> None:
+        super().__init__(*cursors)
+        self.cursors = tuple(cursors)
 
 
 class IdempotencyKeyReused(ImageStorageError):
@@ -72,7 +79,7 @@ class IdempotencyKeyReused(ImageStorageError):
 
 
 class Contended(ImageStorageError):
-    """Nothing was saved: others were faster at every try, or time ran out before one was sent."""
+    """Nothing was saved or deleted: others were faster at every try, or time ran out before one."""
 
 
 class Unavailable(ImageStorageError):
@@ -88,4 +95,13 @@ class ResyncRequired(ImageStorageError):
 
 
 class HoleFound(ImageStorageError):
-    """A log did not read as consecutive cursors, however often it was read."""
+    """A log did not read as consecutive cursors, however often it was read.
+
+    `cursor` is the first at which nothing was found, though later entries were; None if untold.
+    """
+
+    def __init__(self, log: Literal["primary", "partition"], cursor: int | None = None) -> None:
+        place = "somewhere" if cursor is None else f"at {cursor}"
+        super().__init__(f"the {log} has a hole {place}")
+        self.log = log
+        self.cursor = cursor

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from chalicelib.dynamo import Item
-from chalicelib.entries import Cursor, Entry, Payload, Row, UserId
+from chalicelib.entries import NO_MARK, Cursor, Entry, Mark, Payload, Row, UserId
 from chalicelib.versions import CURRENT, upgraded
 
 Schema = Mapping[str, Literal["S", "N"]]
@@ -50,6 +50,9 @@ EXPIRES_AT = "expires_at"
 
 PAGE = ("cursor", "count", "deletes", "image", "version")
 """The attributes of a row that a page is made of; `image` is an image's alone."""
+
+LOOK = ("cursor", "kind")
+"""The attributes that tell whether a row is a stub."""
 
 ENTRY_PAYLOAD = Payload._fields
 ROW_PAYLOAD = ("image", "version")
@@ -162,6 +165,10 @@ def cursor_of(item: Item) -> Cursor:
 def deleted_by(item: Item) -> Cursor | None:
     """The cursor that it deletes, if it is a deletion."""
     return Cursor(int(item["deletes"]["N"])) if "deletes" in item else None
+
+
+def mark_of(item: Item) -> Mark:
+    return Mark(item["mark"]["S"]) if "mark" in item else NO_MARK
 
 
 def count_of(item: Item) -> int:

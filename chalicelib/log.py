@@ -128,10 +128,17 @@ class Log:
         return {"Delete": {"TableName": self._table, "Key": self._key(user, cursor)}}
 
     def strip_image(self, user: UserId, cursor: Cursor, attributes: Sequence[str]) -> Write:
-        """The write, for a transaction, that does so only if an image stands there."""
+        """The write, for a transaction, that does so only if an image stands there.
+
+        The reason of a refusal shows what stood there instead.
+        """
         update = self._stripping(user, cursor, attributes)
         values = {**update["ExpressionAttributeValues"], ":image": {"S": "image"}}
-        condition = {"ConditionExpression": IS_IMAGE, "ExpressionAttributeValues": values}
+        condition = {
+            "ConditionExpression": IS_IMAGE,
+            "ExpressionAttributeValues": values,
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
         return {"Update": {**update, **condition}}
 
     def _stripping(self, user: UserId, cursor: Cursor, attributes: Sequence[str]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ Name = Literal[
     # Of requests:
     "HoleSeen",  # one that failed since a log did not read as consecutive: it should never be so
     "AppendRetries",  # tries beyond the first of a save or a deletion
-    "Contended",  # saves given up: others were faster at every try, or time ran out before one
+    "Contended",  # saves and deletions given up: others were faster at every try, or time ran out
     "AuthorizerRefused",  # tokens that prove nobody
     "AuthorizerUnavailable",  # tokens that could not be judged, for want of the issuer's keys
 ]

@@ -20,6 +20,7 @@ from chalicelib.errors import (
     Unavailable,
 )
 from chalicelib.items import (
+    LOOK,
     PAGE,
     ROW_PAYLOAD,
     count_of,
@@ -40,6 +41,10 @@ MAX_FILL_BYTES = 500_000
 """Bytes of images beyond which a page is filled no further. A query answers up to 1 MB, and an
 answer may be three times as long once it is escaped: Lambda takes 6 MB (its developer guide,
 "Lambda quotas")."""
+
+
+MAX_LOOK = 100
+"""Rows that one query looks through for stubs: some are images, and are read to be passed over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +92,21 @@ class Partition:
             raise ImageNotFound
         return image
 
-    def is_erased(self, cursor: Cursor) -> bool:
-        """Whether a stub stands at the cursor: not an image, and not nothing yet."""
-        item = self._log.get(self._user, cursor)
-        return item is not None and row_from_item(item).kind == "erased"
+    def are_erased(self, cursors: Sequence[Cursor], deadline: Deadline) -> bool:
+        """Whether stubs stand at all the cursors: not images, and not nothing yet.
+
+        One query for all that lie close together; False if the deadline passed before the end.
+        """
+        left = sorted(cursors, reverse=True)
+        while left and not deadline.passed():
+            top = left[0]
+            lowest = min(cursor for cursor in left if top - cursor < MAX_LOOK)
+            found = self._log.before(self._user, Cursor(top + 1), top - lowest + 1, LOOK)
+            erased = {cursor_of(item) for item in found.items if item["kind"]["S"] == "erased"}
+            if top not in erased:
+                return False
+            left = [cursor for cursor in left if cursor not in erased]
+        return not left
 
     def page(
         self, limit: int, before: Cursor | None, at_least: Cursor | None, deadline: Deadline
@@ -140,7 +156,7 @@ class Partition:
                 return read
             if before is not None and before - 1 > self.tail():
                 raise ResyncRequired
-        raise HoleFound
+        raise HoleFound("partition")
 
     def _read_up(self, after: Cursor, limit: int, deadline: Deadline) -> Slice:
         for _ in self._backoff.attempts(deadline):
@@ -152,7 +168,7 @@ class Partition:
                 raise ResyncRequired
             if after == tail and not read.items:
                 return read
-        raise HoleFound
+        raise HoleFound("partition")
 
     # As it stands, consecutive or not: for repair and migration
 

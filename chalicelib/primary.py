@@ -1,23 +1,38 @@
 """The log of record: where saves are decided. One append-only log of entries per user."""
 
+import functools
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import TypeVar
 
 from chalicelib.dynamo import Dynamo, Item, Reason, Refused, UnknownOutcome
-from chalicelib.entries import START, Cursor, Entry, Image, Payload, UserId, leading_run
-from chalicelib.errors import Contended, HoleFound, ImageNotFound, Unavailable
+from chalicelib.entries import (
+    START,
+    Cursor,
+    Entry,
+    Image,
+    Payload,
+    Position,
+    UserId,
+    leading_run,
+)
+from chalicelib.errors import Contended, HoleFound, ImageNotFound, ResyncRequired, Unavailable
 from chalicelib.idempotency import IdempotentRequest, Markers, new_marker, replay
-from chalicelib.items import ENTRY_PAYLOAD, entry_from_item, entry_to_item
+from chalicelib.items import ENTRY_PAYLOAD, entry_from_item, entry_to_item, mark_of
 from chalicelib.log import Log, Write
 from chalicelib.metrics import Metrics
+from chalicelib.removal import Removal
 from chalicelib.tails import Tail, Tails
 from chalicelib.timing import Backoff, Clock, Deadline
 
-MAX_DELETIONS = 33
-"""Images that one transaction deletes: two writes each, and room to spare below its 100."""
+TURNS, LONGEST_TURN = 40, 0.1
+"""Tries at a deletion while others write to the same log, and seconds between two at most."""
+
+Done = TypeVar("Done")
+"""What a put answers when it is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +55,18 @@ class Save:
     idempotent: IdempotentRequest | None
 
 
+@dataclass(slots=True)
+class LogEnd:
+    """What a request's next try comes after: `tail`; None says that it must be looked for.
+
+    `is_unsettled` says that an earlier try after the same tail may yet turn out to be done.
+    """
+
+    user: UserId
+    tail: Tail | None
+    is_unsettled: bool = False
+
+
 class Verdict(Enum):
     """What came of an append, and so what to do next."""
 
@@ -49,8 +76,6 @@ class Verdict(Enum):
     """Another's entry stands there: read the tail again."""
     UNSETTLED = auto()
     """Nothing stands there, or not all of ours is seen yet: the same again at the same cursor."""
-    UNKNOWN = auto()
-    """No answer, so it may have been done: the same again at the same cursor."""
 
 
 class Primary:
@@ -69,6 +94,7 @@ class Primary:
         self._markers = markers
         self._clock = clock
         self._backoff = backoff
+        self._turns = backoff._replace(tries=TURNS, cap=LONGEST_TURN)
         self._new_idem = new_idem
         self._metrics = metrics
         self._tails = tails
@@ -103,115 +129,130 @@ class Primary:
         return self._append(save, deadline)
 
     def _append(self, save: Save, deadline: Deadline) -> tuple[Image, ...]:
-        tail, unknown = self._tails.get(save.user), False
-        attempts = self._attempts(save.user, deadline)
+        def put(tail: Tail) -> tuple[Image, ...] | Verdict:
+            return self._put(save, numbered(save, tail))
+
+        return self._insist(LogEnd(save.user, self._tails.get(save.user)), put, deadline)
+
+    def _insist(
+        self, end: LogEnd, put: Callable[[Tail], Done | Verdict], deadline: Deadline
+    ) -> Done:
+        """Puts entries after the log's end, until they are there or it is sure that they are not.
+
+        An unknown outcome is the database's trouble: the pauses before the next try grow.
+        """
+        for attempt in self._backoff.attempts(deadline):
+            self._count_retry(end.user, attempt)
+            with suppress(UnknownOutcome):
+                return self._take_turns(end, put, deadline)
+        raise Unavailable("append")
+
+    def _take_turns(
+        self, end: LogEnd, put: Callable[[Tail], Done | Verdict], deadline: Deadline
+    ) -> Done:
+        """Tries again while others write to the same log.
+
+        Their success is no trouble: the pauses do not grow, or whoever came first would wait the
+        longest, and who was lucky last would be lucky next.
+        """
         # A remembered tail is worth one try more, at once: it may just be old.
-        for _ in attempts if tail is None else itertools.chain([0], attempts):
+        extra = [] if end.tail is None or end.is_unsettled else [0]
+        for turn in itertools.chain(extra, self._turns.attempts(deadline)):
+            self._count_retry(end.user, turn)
             # 1. The tail. It is read again only once another's entry was seen beyond it: until
             #    then an earlier try of ours may yet turn out to stand at the same cursor.
-            if tail is None:
-                tail = self._tail_unless_unknown(save.user)
-            if tail is None or deadline.passed():
-                continue
+            if end.tail is None:
+                end.tail = self.tail(end.user)
+            if deadline.passed():
+                break
             # 2. Put at tail+1 if nothing is there. 3. What is not settled is asked again there.
-            entries = numbered(save, tail)
-            match self._put(save, entries):
-                case Verdict.COMMITTED:
-                    self._tails.remember(save.user, end_of(entries))
-                    return images(entries)
-                case Verdict.TAKEN:
-                    tail, unknown = None, False
-                case Verdict.UNKNOWN:
-                    unknown = True
-                case Verdict.UNSETTLED:
-                    pass
-                case replayed:
-                    return replayed
-        raise Unavailable("append") if unknown else self._contended(save.user)
+            was_unsettled, end.is_unsettled = end.is_unsettled, True
+            outcome = put(end.tail)
+            if not isinstance(outcome, Verdict):
+                return outcome
+            end.is_unsettled = was_unsettled
+            if outcome is Verdict.TAKEN:
+                end.tail, end.is_unsettled = None, False
+        raise Unavailable("append") if end.is_unsettled else self._contended(end.user)
 
-    def _attempts(self, user: UserId, deadline: Deadline) -> Iterator[int]:
-        """Tries at a write to the user's log; those beyond the first are counted."""
-        for attempt in self._backoff.attempts(deadline):
-            if attempt:
-                self._metrics.count("AppendRetries", user=user)
-            yield attempt
+    def _count_retry(self, user: UserId, attempt: int) -> None:
+        if attempt:
+            self._metrics.count("AppendRetries", user=user)
 
     def _contended(self, user: UserId) -> Contended:
         self._metrics.count("Contended", user=user)
         return Contended()
 
     def _put(self, save: Save, entries: Sequence[Entry]) -> tuple[Image, ...] | Verdict:
-        """What came of it; or the images that the same request had saved before."""
+        """The images, saved by this try or by an earlier one of the same request."""
         items = [entry_to_item(save.user, entry) for entry in entries]
         try:
             self._log.put_new(items, self._marker(save, entries[0].cursor))
-        except UnknownOutcome:
-            return Verdict.UNKNOWN
         except Refused as refused:
             found = foreign_marker(refused.reasons, save)
             if found is not None and save.idempotent is not None:
                 return replay(found, save.idempotent, save.payloads)
-            return judge(refused.reasons[: len(entries)], save.idem)
-        return Verdict.COMMITTED
+            verdict = judge(refused.reasons[: len(entries)], save.idem)
+            if verdict is not Verdict.COMMITTED:
+                return verdict
+        self._tails.remember(save.user, end_of(entries))
+        return images(entries)
 
-    def _tail_unless_unknown(self, user: UserId) -> Tail | None:
-        try:
-            return self.tail(user)
-        except UnknownOutcome:  # of a read: nothing was sent yet
-            return None
+    def delete(
+        self,
+        user: UserId,
+        cursors: Sequence[Cursor],
+        deadline: Deadline,
+        seen: Position | None = None,
+    ) -> None:
+        """Puts their deletions after the tail and turns the images into stubs: all or none.
 
-    def delete(self, user: UserId, cursor: Cursor, deadline: Deadline) -> None:
-        """Puts a deletion after the tail and turns the image into a stub: both or neither.
-
-        Nothing is left to do where a stub stands already. Raises `ImageNotFound` where no image
-        ever stood, `Unavailable` when it could not be made sure of in time.
+        The cursors are distinct, at most `MAX_DELETIONS`; a stub needs no deletion. `seen` is where
+        the caller saw the log. Nothing is deleted by what raises `ImageNotFound` (it names the
+        cursors at which no image ever stood), `ResyncRequired` (the log is not the one that was
+        seen), `HoleFound`, or `Contended` (others were faster at every try, or time ran out before
+        one was sent). `Unavailable` says that the database gave no answer: it may have been done.
         """
-        idem, created_at = self._new_idem(), self._clock.timestamp()
-        for _ in self._attempts(user, deadline):
-            # Whatever became of an earlier try shows in the entry itself. A try that is still on
-            # its way can do no harm later: only the first deletion finds an image there.
-            with suppress(Refused, UnknownOutcome):
-                tail = self.tail(user)
+        removal = Removal(tuple(cursors), self._new_idem(), self._clock.timestamp())
+        if seen is not None:
+            self._check_seen(user, seen, deadline)
+        put = functools.partial(self._put_deletions, user, removal)
+        self._insist(LogEnd(user, tail=None), put, deadline)
+
+    def _check_seen(self, user: UserId, seen: Position, deadline: Deadline) -> None:
+        """ResyncRequired if another entry stands there, or none."""
+        for _ in self._backoff.attempts(deadline):
+            with suppress(UnknownOutcome):
+                item = self._log.get(user, seen.cursor)
+                if item is None or mark_of(item) != seen.mark:
+                    raise ResyncRequired
                 if deadline.passed():
-                    break
-                if self._is_erased(user, cursor, tail.cursor):
-                    return
-                if deadline.passed():
-                    break
-                (deletion,) = deletions_of([cursor], tail, idem, created_at)
-                stub = self._log.strip_image(user, cursor, ENTRY_PAYLOAD)
-                self._log.put_new([entry_to_item(user, deletion)], [stub])
-                self._tails.remember(user, end_of([deletion]))
+                    raise self._contended(user)
                 return
         raise Unavailable("delete")
 
-    def _is_erased(self, user: UserId, cursor: Cursor, tail: Cursor) -> bool:
-        """Whether the image is a stub already; ImageNotFound where no image ever stood."""
-        if cursor > tail:
-            raise ImageNotFound
-        entry = self.entry(user, cursor)
-        if entry is None:  # below the tail it must be there: its transaction is seen half-way
-            raise UnknownOutcome("not visible yet")
-        if entry.kind == "deletion":
-            raise ImageNotFound
-        return entry.kind == "erased"
-
-    def delete_many(self, user: UserId, cursors: Sequence[Cursor], deadline: Deadline) -> bool:
-        """One try at deleting images that were just seen, all or none; whether it is known done.
-
-        At most `MAX_DELETIONS`. False is no failure: another save was faster, one of them is
-        deleted already, or the outcome is unknown. The caller looks at the entries again.
-        """
-        tail = self.tail(user)
-        if deadline.passed():
-            return False
-        deletions = deletions_of(cursors, tail, self._new_idem(), self._clock.timestamp())
-        stubs = [self._log.strip_image(user, cursor, ENTRY_PAYLOAD) for cursor in cursors]
+    def _put_deletions(self, user: UserId, removal: Removal, tail: Tail) -> bool | Verdict:
+        """True once there are stubs in place of all the images."""
+        self._check_within(user, removal.left, tail.cursor)
+        deletions = removal.after(tail)
+        stubs = [self._log.strip_image(user, cursor, ENTRY_PAYLOAD) for cursor in removal.left]
         try:
             self._log.put_new([entry_to_item(user, deletion) for deletion in deletions], stubs)
-        except (Refused, UnknownOutcome):
-            return False
+        except Refused as refused:
+            many = len(deletions)
+            # Whatever became of an earlier try shows in the images: it turned all or none.
+            removal.learn(refused.reasons[many:])
+            return judge(refused.reasons[:many], removal.idem) if removal.left else True
+        self._tails.remember(user, end_of(deletions))
         return True
+
+    def _check_within(self, user: UserId, cursors: Sequence[Cursor], tail: Cursor) -> None:
+        """ImageNotFound if any lies beyond the tail; it names also what else is no image."""
+        if max(cursors) <= tail:
+            return
+        within = [self.entry(user, cursor) for cursor in cursors if cursor <= tail]
+        deletions = {entry.cursor for entry in within if entry and entry.kind == "deletion"}
+        raise ImageNotFound([c for c in cursors if c > tail or c in deletions])
 
     def entry(self, user: UserId, cursor: Cursor) -> Entry | None:
         """What stands at the cursor; None if nothing does, or is visible yet."""
@@ -239,7 +280,7 @@ class Primary:
             if length or not entries:
                 is_all = length == len(entries) and not found.cut
                 return Run(entries[:length], is_all)
-        raise HoleFound
+        raise HoleFound("primary", cursor + 1)
 
     def _marker(self, save: Save, first: Cursor) -> list[Write]:
         if save.idempotent is None:
@@ -259,16 +300,6 @@ def numbered(save: Save, tail: Tail) -> tuple[Entry, ...]:
             payload=payload,
         )
         for i, payload in enumerate(save.payloads, start=1)
-    )
-
-
-def deletions_of(
-    cursors: Sequence[Cursor], tail: Tail, idem: str, created_at: str
-) -> tuple[Entry, ...]:
-    """The entries that delete these images if they come directly after this tail."""
-    return tuple(
-        Entry(Cursor(tail.cursor + i), idem, created_at, tail.count - i, deletes=cursor)
-        for i, cursor in enumerate(cursors, start=1)
     )
 
 

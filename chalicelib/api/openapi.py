@@ -11,6 +11,7 @@ from chalicelib.api import openapi_parts as parts
 from chalicelib.api.openapi_parts import Fragment, ref
 from chalicelib.entries import START
 from chalicelib.idempotency import LIFETIME
+from chalicelib.removal import MAX_DELETIONS
 
 VERSION = "1.0.0"
 """Of the API: a change that breaks clients counts up the first number."""
@@ -52,6 +53,8 @@ SIGNED_IN = (*ALWAYS, "unauthenticated", "invalid-parameter", "unavailable")
 WITH_BODY = (*SIGNED_IN, "invalid-json", "unsupported-media-type")
 SAVING = (*WITH_BODY, "invalid-image", "idempotency-key-reused", "contended")
 
+DELETING = (*SIGNED_IN, "not-found", "resync-required", "contended")
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:
@@ -76,6 +79,21 @@ CURSOR_IN_PATH: Fragment = {
     "description": "The image's cursor.",
     "schema": parts.CURSOR,
 }
+
+SEEN = (
+    parts.query(
+        "at",
+        parts.POSITION,
+        "A `cursor` of the library as it was read when this deletion was decided.",
+    ),
+    parts.query(
+        "mark",
+        parts.MARK,
+        "The `mark` beside that `cursor`: 410 unless the entry there has it, and then nothing is "
+        "deleted. Only with `at`.",
+    ),
+)
+"""What keeps a deletion that waited, such as on a device, from being applied to another library."""
 
 OPERATIONS = (
     Operation(
@@ -197,8 +215,34 @@ OPERATIONS = (
         "After the 204 no read shows the image any more. Deleting it again answers 204 too. Other "
         "clients learn of it from the changes.",
         {"204": {"description": "The image is gone."}},
-        (*SIGNED_IN, "not-found"),
-        parameters=(CURSOR_IN_PATH,),
+        DELETING,
+        parameters=(CURSOR_IN_PATH, *SEEN),
+    ),
+    Operation(
+        "delete",
+        "/images",
+        "deleteImages",
+        "Delete several images, all or none",
+        "After the 204 no read shows any of them. What is deleted already needs no second "
+        "deletion. If any cursor never was an image's, nothing is deleted, and `errors` name it.",
+        {"204": {"description": "The images are gone."}},
+        DELETING,
+        parameters=(
+            parts.query(
+                "cursors",
+                {
+                    "type": "array",
+                    "items": parts.CURSOR,
+                    "minItems": 1,
+                    "maxItems": MAX_DELETIONS,
+                    "uniqueItems": True,
+                },
+                "The images' cursors, with commas between them: `5,7,9`.",
+                required=True,
+                explode=False,
+            ),
+            *SEEN,
+        ),
     ),
     Operation(
         "get",

@@ -5,7 +5,7 @@ from typing import Any
 
 from chalicelib.api.answer import JSON
 from chalicelib.api.problems import CONTENT_TYPE, PROBLEMS
-from chalicelib.api.request import DEFAULT_LIMIT, IDEMPOTENCY_KEY, MAX_BODY, MAX_LIMIT
+from chalicelib.api.request import DEFAULT_LIMIT, IDEMPOTENCY_KEY, MARK_TEXT, MAX_BODY, MAX_LIMIT
 from chalicelib.api.validation import (
     MAX_BATCH,
     MAX_ERRORS,
@@ -43,8 +43,8 @@ def components(combinations: Iterable[tuple[str, ...]]) -> Fragment:
 # Requests
 
 
-def query(name: str, schema: Fragment, description: str) -> Fragment:
-    return {"name": name, "in": "query", "description": description, "schema": schema}
+def query(name: str, schema: Fragment, description: str, **others: bool) -> Fragment:
+    return {"name": name, "in": "query", "description": description, "schema": schema, **others}
 
 
 def json_body(schema: Fragment, *, required: bool = True) -> Fragment:
@@ -138,6 +138,7 @@ def _list(of: str, **others: Any) -> Fragment:
 
 CURSOR = ref("schemas", "Cursor")
 POSITION = ref("schemas", "Position")
+MARK = ref("schemas", "Mark")
 
 PROMPT = {
     "type": "string",
@@ -194,6 +195,12 @@ SCHEMAS: Fragment = {
         "minimum": START,
         "maximum": MAX_CURSOR,
         "description": f"A cursor, or {START} for the place before the first.",
+    },
+    "Mark": {
+        "type": "string",
+        "pattern": f"^{MARK_TEXT.pattern}$",
+        "description": "Tells the entry at a cursor from any other that may stand there in another "
+        "library, such as a restored one. Empty where the entry has none.",
     },
     "Image": _object(
         {"cursor": CURSOR, "prompt": PROMPT, "imageUrl": IMAGE_URL, "createdAt": CREATED_AT},

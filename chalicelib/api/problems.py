@@ -89,7 +89,10 @@ PROBLEMS: Mapping[str, Problem] = {
         "since it may have been done.",
     ),
     "contended": Problem(
-        503, "Too many saves at once", "Nothing was saved. Wait a moment and send it again.", _SOON
+        503,
+        "Too many writes at once",
+        "Nothing was saved or deleted. Wait a moment and send it again.",
+        _SOON,
     ),
     "unavailable": Problem(
         503,

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from chalicelib.entries import MAX_CURSOR, Cursor, UserId
+from chalicelib.entries import MAX_CURSOR, NO_MARK, Cursor, Mark, UserId
 from chalicelib.errors import BodyTooLarge, FieldError, InvalidInput, UnsupportedMediaType
 
 MAX_BODY = 1024 * 1024
@@ -18,6 +18,7 @@ JSON_TYPE = re.compile(r'application/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?', 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 WHOLE_NUMBER = re.compile(r"0|[1-9][0-9]{0,15}")
 IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
+MARK_TEXT = re.compile(r"[A-Za-z0-9_\-]{0,16}")
 
 
 class Request(NamedTuple):
@@ -65,6 +66,29 @@ class Query(NamedTuple):
     def cursor(self, name: str, least: int = 1) -> Cursor | None:
         text = self.values.get(name)
         return None if text is None else cursor_of(text, name, least)
+
+    def cursors(self, name: str, most: int) -> tuple[Cursor, ...]:
+        """The cursors that one parameter names, all different."""
+        texts = self.values.get(name, "").split(",")
+        are_cursors = len(texts) <= most and all(is_whole_number(t, 1, MAX_CURSOR) for t in texts)
+        if not are_cursors or len(set(texts)) < len(texts):
+            raise invalid_parameter(
+                name, f"Give 1 to {most} different cursors with commas between them: 5,7,9."
+            )
+        return tuple(Cursor(int(text)) for text in texts)
+
+    def mark(self, cursor: str) -> Mark:
+        """The mark of the entry at the cursor that the other parameter names; empty if none is."""
+        text = self.values.get("mark")
+        if text is None:
+            return NO_MARK
+        if cursor not in self.values:
+            raise invalid_parameter("mark", f"Give it together with {cursor}, or leave it out.")
+        if not MARK_TEXT.fullmatch(text):
+            raise invalid_parameter(
+                "mark", "Give the mark as an answer told it, beside the cursor; or leave it out."
+            )
+        return Mark(text)
 
     def limit(self) -> int:
         text = self.values.get("limit", str(DEFAULT_LIMIT))

@@ -1,14 +1,16 @@
 """What each writing route does: read the request, call the domain, render the answer."""
 
 import json
+from collections.abc import Sequence
 
 from chalicelib.api.answer import Answer, json_answer
 from chalicelib.api.call import Call
 from chalicelib.api.request import Query, cursor_of, idempotency_key, json_body
 from chalicelib.api.validation import image_of, images_of
-from chalicelib.entries import Image, Payload, render
-from chalicelib.errors import InvalidInput
+from chalicelib.entries import Cursor, Image, Payload, Position, render
+from chalicelib.errors import FieldError, ImageNotFound, InvalidInput
 from chalicelib.idempotency import idempotent_request
+from chalicelib.removal import MAX_DELETIONS
 
 
 def save_image(call: Call) -> Answer:
@@ -26,9 +28,28 @@ def save_images(call: Call) -> Answer:
 
 
 def delete_image(call: Call, cursor: str) -> Answer:
-    Query.of(call.request)
-    call.services.deleter.delete(call.request.user, cursor_of(cursor, "cursor"), call.deadline)
+    query = Query.of(call.request, "at", "mark")
+    return _deleted(call, query, [cursor_of(cursor, "cursor")])
+
+
+def delete_images(call: Call) -> Answer:
+    query = Query.of(call.request, "cursors", "at", "mark")
+    try:
+        return _deleted(call, query, query.cursors("cursors", MAX_DELETIONS))
+    except ImageNotFound as missing:
+        detail = "Nothing was deleted: some cursors name no image; see errors."
+        raise InvalidInput("not-found", detail, [_no_image(c) for c in missing.cursors]) from None
+
+
+def _deleted(call: Call, query: Query, cursors: Sequence[Cursor]) -> Answer:
+    at, mark = query.cursor("at", least=0), query.mark("at")
+    seen = Position(at, mark) if at is not None and mark else None
+    call.services.deleter.delete(call.request.user, cursors, call.deadline, seen)
     return Answer(204, "")
+
+
+def _no_image(cursor: int) -> FieldError:
+    return FieldError("parameter", "cursors", f"Leave out {cursor}: there is no such image.")
 
 
 def sync_images(call: Call) -> Answer:

@@ -1,14 +1,16 @@
 """Delete all of a user's images up to now, and say so only when both logs hold none of them."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.entries import START, Cursor, UserId
-from chalicelib.errors import InvalidEvent
+from chalicelib.errors import Contended, InvalidEvent
 from chalicelib.operations.counts import counts_of, finished, to_be_resumed
 from chalicelib.operations.event import Event
 from chalicelib.partition import Partition
-from chalicelib.primary import MAX_DELETIONS, Primary
+from chalicelib.primary import Primary
+from chalicelib.removal import MAX_DELETIONS
 from chalicelib.services import Services
 from chalicelib.sync import Syncer
 from chalicelib.timing import Backoff, Deadline
@@ -89,15 +91,14 @@ class Erasure:
         return after
 
     def _delete_some(self, after: Cursor, deadline: Deadline) -> Cursor:
-        for _ in self.backoff.attempts(deadline):
-            # Whatever became of an earlier try shows in the entries: read anew at each.
-            run = self.primary.read_after(self.user, after, RUN, deadline)
-            entries = [entry for entry in run.entries if entry.cursor <= self.through]
-            images = [entry.cursor for entry in entries if entry.kind == "image"][:MAX_DELETIONS]
-            if not images:
-                return entries[-1].cursor if entries else after
-            if self.primary.delete_many(self.user, images, deadline):
-                return images[-1]
+        run = self.primary.read_after(self.user, after, RUN, deadline)
+        entries = [entry for entry in run.entries if entry.cursor <= self.through]
+        images = [entry.cursor for entry in entries if entry.kind == "image"][:MAX_DELETIONS]
+        if not images:
+            return entries[-1].cursor if entries else after
+        with suppress(Contended):  # nothing was deleted: the entries are read anew
+            self.primary.delete(self.user, images, deadline)
+            return images[-1]
         return after
 
     def check(self, after: Cursor, deadline: Deadline) -> Checked:

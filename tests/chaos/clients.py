@@ -129,7 +129,7 @@ class Device:
         cursor = Cursor(self.random.choice(self.known))
         self._next_key()
         delete = self.process.services.deleter.delete
-        self._answered(lambda: delete(self.user, cursor, self._deadline()))
+        self._answered(lambda: delete(self.user, [cursor], self._deadline()))
         self.report.deletes.append(Deleted(self.user, cursor))
         if self._answered(lambda: self._shows(cursor)):
             self._violation(f"{cursor} is shown after its deletion was answered")

@@ -193,7 +193,7 @@ class Run:
             (saved, *_) = self.store.save(user, 2)
             self.store.services.syncer.sync(user, self.store.deadline)
             self.store.fill(user, BACKLOG if number % 10 == 0 else 1)
-            self.store.services.primary.delete(user, saved, self.store.deadline)
+            self.store.services.primary.delete(user, [saved], self.store.deadline)
         self._drain(source)
         self.outcome.behind_before_sweep = self._behind()
 

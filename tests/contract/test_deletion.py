@@ -1,26 +1,42 @@
-"""Deleting an image, on both engines: gone from both logs when it answers."""
+"""Deleting images, on both engines: gone from both logs when it answers."""
 
+import itertools
+from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
-from chalicelib.dynamo import Dynamo, UnknownOutcome
-from chalicelib.entries import START, Cursor, Row
-from chalicelib.errors import ImageNotFound, Unavailable
-from chalicelib.items import row_to_item
+from chalicelib.bootstrap import build
+from chalicelib.dynamo import Dynamo, Reason, Refused, UnknownOutcome
+from chalicelib.entries import START, Cursor, Mark, Position, Row
+from chalicelib.errors import (
+    Contended,
+    HoleFound,
+    ImageNotFound,
+    ImageStorageError,
+    ResyncRequired,
+    Unavailable,
+)
+from chalicelib.items import entry_to_item, row_to_item
+from chalicelib.partition import MAX_LOOK
+from chalicelib.primary import TURNS
+from chalicelib.removal import MAX_DELETIONS
 from chalicelib.timing import Deadline
 from tests.support import ALICE, BOB, Intercepted, Store, at_once, dump, foreign, picture, quick
 
 ONE = Cursor(1)
 KEPT = ("user_id", "cursor", "kind", "idem", "created_at", "count", "registered_at")
-CALLS = ["query", "get_item", "transact_write_items"]  # the deletion in the primary
-CALLS += ["query", "query", "update_item", "put_item", "get_item"]  # the sync, and the look
+CALLS = ["query", "transact_write_items"]  # the deletion in the primary
+CALLS += ["query", "query", "update_item", "put_item", "query"]  # the sync, and the look
 WRITES = ("put_item", "update_item", "transact_write_items")
 
 
-def delete(store: Store, cursor: int = 1) -> None:
-    store.services.deleter.delete(ALICE, Cursor(cursor), store.deadline)
+def delete(store: Store, *cursors: int, seen: Position | None = None) -> None:
+    """Deletes these, the first if none is named."""
+    asked = [Cursor(cursor) for cursor in cursors or (1,)]
+    store.services.deleter.delete(ALICE, asked, store.deadline, seen)
 
 
 def kinds(store: Store) -> list[str]:
@@ -139,27 +155,11 @@ def test_begins_no_further_call_after_the_deadline(store: Store, made: int) -> N
     calls: list[str] = []
     dynamo.after = lambda operation, _request: calls.append(operation)
     deadline = Deadline(at=float(made), monotonic=lambda: float(len(calls)))
-    with pytest.raises(Unavailable):
-        timed.services.deleter.delete(ALICE, ONE, deadline)
+    with pytest.raises(Contended if made == 1 else Unavailable):
+        timed.services.deleter.delete(ALICE, [ONE], deadline)
     assert calls == CALLS[:made]
     delete(store)
     assert in_partition(store) == ["erased", "image", "deletion"]
-
-
-def test_an_entry_that_is_not_visible_yet_is_waited_for(store: Store) -> None:
-    """Below the tail nothing is missing for good: what a transaction has not shown yet comes."""
-    store.save_batch(ALICE, 2)
-    hiding, dynamo = quick(store)
-    hidden = [True]
-
-    def hide(operation: str, request: Mapping[str, Any]) -> None:
-        if operation == "get_item" and hidden and request["TableName"] == store.tables.primary:
-            hidden.pop()
-            dynamo.inner = Hiding(store.dynamo, dynamo)
-
-    dynamo.before = hide
-    delete(hiding)
-    assert kinds(store) == ["erased", "image", "deletion"]
 
 
 def test_looks_again_when_the_deletion_is_not_visible_to_the_sync(store: Store) -> None:
@@ -183,19 +183,11 @@ def test_looks_again_when_the_deletion_is_not_visible_to_the_sync(store: Store) 
 
 
 class Hiding(Intercepted):
-    """A `Dynamo` whose next read sees less; then `outer` goes back to the one inside."""
+    """A `Dynamo` whose next query sees nothing; then `outer` goes back to the one inside."""
 
-    def __init__(
-        self, inner: Dynamo, outer: Intercepted, seen: Mapping[str, Any] | None = None
-    ) -> None:
+    def __init__(self, inner: Dynamo, outer: Intercepted) -> None:
         super().__init__(inner)
         self._outer = outer
-        self._seen = seen or {}
-
-    def get_item(self, **_request: Any) -> Mapping[str, Any]:
-        self._outer.inner = self.inner
-        self._outer.after = lambda _operation, _request: None
-        return self._seen
 
     def query(self, **_request: Any) -> Mapping[str, Any]:
         self._outer.inner = self.inner
@@ -225,20 +217,21 @@ def test_the_same_image_deleted_at_once_by_many(store: Store) -> None:
     assert in_partition(store) == kinds(store)
 
 
-def test_a_half_seen_deletion_is_not_done_twice(store: Store) -> None:
-    """When the deletion is seen and its stub not yet, the image is not deleted a second time."""
-    store.save(ALICE)
-    image = store.primary_log.get(ALICE, ONE)
-    delete(store)
-    behind, dynamo = quick(store)
+def test_what_is_deleted_meanwhile_is_not_deleted_twice(store: Store) -> None:
+    """Another's deletion between the look at the tail and the write leaves one deletion of each."""
+    store.save(ALICE, 3)
+    racing, dynamo = quick(store)
+    rivals = [2]
 
-    def see_it_as_it_was(operation: str, _request: Mapping[str, Any]) -> None:
-        if operation == "query" and dynamo.inner is store.dynamo:
-            dynamo.inner = Hiding(store.dynamo, dynamo, {"Item": image})
+    def rival(operation: str, _request: Mapping[str, Any]) -> None:
+        if operation == "transact_write_items" and rivals:
+            delete(store, rivals.pop())
 
-    dynamo.after = see_it_as_it_was
-    delete(behind)
-    assert kinds(store) == ["erased", "deletion"]
+    dynamo.before = rival
+    delete(racing, 1, 2, 3)
+    assert [entry.deletes for entry in store.primary_entries(ALICE)[3:]] == [2, 1, 3]
+    assert kinds(store) == ["erased"] * 3 + ["deletion"] * 3
+    assert in_partition(store) == kinds(store)
 
 
 @pytest.mark.parametrize("shown", [True, False])
@@ -273,3 +266,273 @@ def test_readers_see_it_in_the_changes(store: Store) -> None:
     assert [(row.cursor, row.deletes) for row in changes.rows] == [(2, None), (3, 1)]
     with pytest.raises(ImageNotFound):
         partition.image(ONE)
+
+
+class TestMany:
+    """Several images in one transaction: all of them or none."""
+
+    def test_they_are_gone_from_both_logs(self, store: Store) -> None:
+        store.save(ALICE, 4)
+        store.sync(ALICE)
+        delete(store, 3, 1)
+        assert kinds(store) == ["erased", "image", "erased", "image", "deletion", "deletion"]
+        assert in_partition(store) == kinds(store)
+        deletions = store.primary_entries(ALICE)[4:]
+        assert [(entry.deletes, entry.count) for entry in deletions] == [(3, 3), (1, 2)]
+        assert len({entry.idem for entry in deletions}) == 1
+
+    def test_as_many_as_one_request_takes_in_one_transaction(self, store: Store) -> None:
+        """Also when they are all images of another size than usual; others stay."""
+        store.fill(ALICE, MAX_DELETIONS + 1)
+        watched, dynamo = quick(store)
+        sizes: list[int] = []
+
+        def count(operation: str, request: Mapping[str, Any]) -> None:
+            if operation == "transact_write_items" and store.tables.primary in str(request):
+                sizes.append(len(request["TransactItems"]))
+
+        dynamo.before = count
+        delete(watched, *range(1, MAX_DELETIONS + 1))
+        assert sizes == [2 * MAX_DELETIONS]
+        assert kinds(store).count("image") == 1
+        assert in_partition(store) == kinds(store)
+
+    def test_what_is_deleted_already_is_fine(self, store: Store) -> None:
+        store.save(ALICE, 3)
+        delete(store, 2)
+        delete(store, 1, 2, 3)
+        assert kinds(store) == ["erased"] * 3 + ["deletion"] * 3
+        delete(store, 3, 2, 1)
+        assert len(store.primary_entries(ALICE)) == 6
+
+    @pytest.mark.parametrize("beyond", [[], [6, 99]])
+    def test_any_that_never_was_an_image_keeps_all(self, store: Store, beyond: list[int]) -> None:
+        """All such are named: deletions, and what lies beyond the tail; nothing is deleted."""
+        store.save(ALICE, 3)
+        delete(store, 2)
+        delete(store, 3)
+        before = store.primary_entries(ALICE)
+        with pytest.raises(ImageNotFound) as missing:
+            delete(store, 4, 1, 2, 5, *beyond)
+        assert missing.value.cursors == (4, 5, *beyond)
+        assert store.primary_entries(ALICE) == before
+
+    @pytest.mark.parametrize("moment", ["before", "after"])
+    def test_a_fault_at_the_write_deletes_each_once(self, store: Store, moment: str) -> None:
+        """Whether it was done or not, with a rival at the tail or not, the same call does it."""
+        store.save(ALICE, 3)
+        flaky, dynamo = quick(store)
+        faults = [UnknownOutcome("fault")]
+
+        def fault(operation: str, _request: Mapping[str, Any]) -> None:
+            if operation == "transact_write_items" and faults:
+                store.save(ALICE)
+                raise faults.pop()
+
+        setattr(dynamo, moment, fault)
+        delete(flaky, 1, 3)
+        deleted = [entry.deletes for entry in store.primary_entries(ALICE) if entry.deletes]
+        assert deleted == [1, 3]
+        assert in_partition(store) == kinds(store)
+
+    def test_does_not_answer_while_one_of_them_is_shown(self, store: Store) -> None:
+        """The last that the partition still shows holds the answer back."""
+        store.save(ALICE, 3)
+        store.sync(ALICE)
+        stuck, dynamo = quick(store)
+
+        def keep_three(operation: str, request: Mapping[str, Any]) -> None:
+            if operation == "update_item" and request["Key"]["cursor"]["N"] == "3":
+                raise UnknownOutcome("stuck")
+
+        dynamo.before = keep_three
+        with pytest.raises(Unavailable):
+            delete(stuck, 1, 2, 3)
+        delete(store, 1, 2, 3)
+        assert in_partition(store) == kinds(store)
+
+    def test_one_query_looks_at_all_that_lie_close_together(self, store: Store) -> None:
+        store.fill(ALICE, MAX_LOOK + 40)
+        store.sync(ALICE)
+        delete(store, 1, 40, MAX_LOOK, MAX_LOOK + 1, MAX_LOOK + 40)
+        watched, dynamo = quick(store)
+        looks: list[int] = []
+        dynamo.before = lambda _operation, request: looks.append(request["Limit"])
+        partition = watched.partition(ALICE)
+        asked = [Cursor(n) for n in (1, 40, MAX_LOOK, MAX_LOOK + 1, MAX_LOOK + 40)]
+        assert partition.are_erased(asked, store.deadline)
+        assert looks == [41 + MAX_LOOK - 40, 1] or sum(looks) <= MAX_LOOK + 1
+        assert not partition.are_erased([Cursor(2), *asked], store.deadline)
+        assert not partition.are_erased([*asked, Cursor(999)], store.deadline)
+
+    def test_many_at_once_share_their_images(self, store: Store) -> None:
+        """Requests whose images overlap, all at once, leave one deletion of each."""
+        store.fill(ALICE, 12)
+        store.sync(ALICE)
+        asked = iter([(1, 2, 3, 4), (3, 4, 5, 6), (6, 5, 1), (12, 1, 6)] * 2)
+        assert at_once(8, lambda: delete(store, *next(asked))) == 8
+        deleted = [entry.deletes for entry in store.primary_entries(ALICE) if entry.deletes]
+        assert sorted(deleted) == [1, 2, 3, 4, 5, 6, 12]
+        assert in_partition(store) == kinds(store)
+
+
+class TestSeen:
+    """A deletion that tells where its caller saw the log is never applied to another log."""
+
+    def mark(self, store: Store, cursor: int, mark: str) -> None:
+        entry = store.primary_entries(ALICE)[cursor - 1]
+        item = {**entry_to_item(ALICE, entry), "mark": {"S": mark}}
+        store.dynamo.put_item(TableName=store.tables.primary, Item=item)
+
+    def test_the_entry_that_was_seen_is_still_there(self, store: Store) -> None:
+        """Be it the image itself, one beside it, or a stub by now."""
+        store.save(ALICE, 3)
+        self.mark(store, 2, "seen-2")
+        there = Position(Cursor(2), Mark("seen-2"))
+        for cursors in ([1], [2], [2, 3]):
+            delete(store, *cursors, seen=there)
+        assert kinds(store) == ["erased"] * 3 + ["deletion"] * 3
+
+    @pytest.mark.parametrize("at", [0, 1, 2, 9])
+    def test_another_stands_there_or_none(self, store: Store, at: int) -> None:
+        """Also where the entry is from before there were marks; nothing is deleted."""
+        store.save(ALICE, 3)
+        self.mark(store, 1, "another")
+        self.mark(store, 3, "seen")
+        before = store.primary_entries(ALICE)
+        for cursors in ([3], [1, 2], [99]):
+            with pytest.raises(ResyncRequired):
+                delete(store, *cursors, seen=Position(Cursor(at), Mark("seen")))
+        assert store.primary_entries(ALICE) == before
+
+    @pytest.mark.parametrize("moment", ["before", "after"])
+    def test_a_fault_at_the_look_is_asked_again(self, store: Store, moment: str) -> None:
+        store.save(ALICE, 2)
+        self.mark(store, 2, "seen")
+        flaky, dynamo = quick(store)
+        faults = [UnknownOutcome("fault")]
+
+        def fault(operation: str, _request: Mapping[str, Any]) -> None:
+            if operation == "get_item" and faults:
+                raise faults.pop()
+
+        setattr(dynamo, moment, fault)
+        delete(flaky, seen=Position(Cursor(2), Mark("seen")))
+        assert kinds(store) == ["erased", "image", "deletion"]
+
+    def test_begins_no_write_when_the_look_took_all_the_time(self, store: Store) -> None:
+        store.save(ALICE, 2)
+        self.mark(store, 2, "seen")
+        timed, dynamo = quick(store)
+        calls: list[str] = []
+        dynamo.after = lambda operation, _request: calls.append(operation)
+        deadline = Deadline(at=1.0, monotonic=lambda: float(len(calls)))
+        seen = Position(Cursor(2), Mark("seen"))
+        with pytest.raises(Contended):
+            timed.services.deleter.delete(ALICE, [ONE], deadline, seen)
+        assert calls == ["get_item"]
+
+
+def race(store: Store, savers: int, deleters: int, each: int) -> Counter[str]:
+    """Savers that never rest until so many deleters have asked for so many deletions each."""
+    told: Counter[str] = Counter()
+    cursors = itertools.count(1)
+    left = [deleters]
+
+    def process() -> Store:
+        return Store(build(store.dynamo, store.tables, emit=silent), store.dynamo, store.tables)
+
+    def save() -> None:
+        mine = process()
+        while left[0]:
+            with suppress(Contended):
+                mine.save(ALICE)
+
+    def delete_some() -> None:
+        mine = process()
+        for _ in range(each):
+            try:
+                mine.services.primary.delete(ALICE, [Cursor(next(cursors))], mine.deadline)
+                told["deleted"] += 1
+            except ImageStorageError as error:
+                told[type(error).__name__] += 1
+        left[0] -= 1
+
+    work = iter([save] * savers + [delete_some] * deleters)
+    at_once(savers + deleters, lambda: next(work)())
+    return told
+
+
+def silent(_line: str) -> None:
+    """Metrics are not what is looked at."""
+
+
+class TestContention:
+    """Who writes to the same log at once: each gets a turn, and is told the truth if not."""
+
+    def test_others_who_are_faster_at_every_turn_are_told_as_contention(self, store: Store) -> None:
+        """`Contended` says that nothing was deleted, and nothing was."""
+        store.save(ALICE)
+        slow, dynamo = quick(store)
+        turns: list[str] = []
+
+        def rival(operation: str, _request: Mapping[str, Any]) -> None:
+            if operation == "transact_write_items":
+                turns.append(operation)
+                store.put_entry(ALICE, foreign(len(turns) + 1))
+
+        dynamo.before = rival
+        with pytest.raises(Contended):
+            delete(slow)
+        assert len(turns) == TURNS
+        assert set(kinds(store)) == {"image"}
+
+    def test_conflicts_alone_are_contention(self, store: Store) -> None:
+        """DynamoDB says that it did not do what was in conflict."""
+        store.save(ALICE)
+        slow, dynamo = quick(store)
+
+        def conflict(operation: str, _request: Mapping[str, Any]) -> None:
+            if operation == "transact_write_items":
+                raise Refused([Reason("TransactionConflict"), Reason("None")])
+
+        dynamo.before = conflict
+        with pytest.raises(Contended):
+            delete(slow)
+
+    def test_a_try_whose_outcome_is_not_known_is_never_told_as_contention(
+        self, store: Store
+    ) -> None:
+        """Not even when conflicts follow: the first try may yet be done."""
+        store.save(ALICE)
+        slow, dynamo = quick(store)
+        tries: list[str] = []
+
+        def trouble(operation: str, _request: Mapping[str, Any]) -> None:
+            if operation == "transact_write_items":
+                tries.append(operation)
+                if len(tries) == 1:
+                    raise UnknownOutcome("fault")
+                raise Refused([Reason("TransactionConflict"), Reason("None")])
+
+        dynamo.before = trouble
+        with pytest.raises(Unavailable):
+            delete(slow)
+
+    def test_a_hole_is_told_with_its_place(self, store: Store) -> None:
+        """Nothing stands at a cursor below the tail: no 404, and nothing is deleted."""
+        store.save(ALICE, 4)
+        key = {"user_id": {"S": ALICE}, "cursor": {"N": "2"}}
+        gone = {"Delete": {"TableName": store.tables.primary, "Key": key}}
+        store.dynamo.transact_write_items(TransactItems=[gone])
+        with pytest.raises(HoleFound, match="the primary has a hole at 2"):
+            delete(store, 1, 2)
+        assert kinds(store) == ["image"] * 3
+
+    def test_everybody_gets_a_turn(self, store: Store) -> None:
+        """Savers that never rest, and deleters, each a process of its own: all are done."""
+        store.fill(ALICE, 24)
+        store.sync(ALICE)
+        done = race(store, savers=4, deleters=4, each=6)
+        assert done == {"deleted": 24}
+        assert kinds(store)[:24] == ["erased"] * 24

@@ -134,7 +134,7 @@ class Story:
         images = [entry.cursor for entry in entries if entry.kind == "image"]
         if images:
             cursor = images[number % len(images)]
-            self._store.services.primary.delete(ALICE, cursor, self._store.deadline)
+            self._store.services.primary.delete(ALICE, [cursor], self._store.deadline)
 
     def end(self) -> None:
         if self._reading is not None:

@@ -98,7 +98,7 @@ class TestRememberedTail:
     def test_a_deletion_moves_it(self, store: Store) -> None:
         warm, dynamo = quick(store)
         warm.save(ALICE, 2)
-        warm.services.primary.delete(ALICE, Cursor(1), store.deadline)
+        warm.services.primary.delete(ALICE, [Cursor(1)], store.deadline)
         calls = counted(dynamo)
         assert warm.save(ALICE) == [4]
         assert calls == ["put_item"]
@@ -109,7 +109,7 @@ class TestRememberedTail:
         warm, _dynamo = quick(store)
         warm.save(ALICE)
         store.save(ALICE, 2)
-        warm.services.primary.delete(ALICE, Cursor(3), store.deadline)
+        warm.services.primary.delete(ALICE, [Cursor(3)], store.deadline)
         kinds = [entry.kind for entry in store.primary_entries(ALICE)]
         assert kinds == ["image", "image", "erased", "deletion"]
         assert warm.save(ALICE) == [5]

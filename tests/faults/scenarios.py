@@ -70,10 +70,10 @@ class Stage:
         return tuple(image.cursor for image in images)
 
     def delete_from_primary(self, user: UserId, cursor: int) -> None:
-        self.services().primary.delete(user, Cursor(cursor), self.deadline)
+        self.services().primary.delete(user, [Cursor(cursor)], self.deadline)
 
-    def delete(self, user: UserId, cursor: int) -> None:
-        self.services().deleter.delete(user, Cursor(cursor), self.deadline)
+    def delete(self, user: UserId, *cursors: int) -> None:
+        self.services().deleter.delete(user, [Cursor(c) for c in cursors], self.deadline)
 
     def sync(self, user: UserId) -> int:
         """The tail that it has brought the partition to; Unavailable if that is not the end."""

@@ -275,7 +275,7 @@ def test_a_slow_sync_beside_new_rows_does_not_bring_it_back(house: House) -> Non
         assert canary in slow.held
         sync_the_first(house.store, user)
         dynamo.before = meet(slow, house.store, user)
-        deleting.services.deleter.delete(user, Cursor(1), deleting.deadline)
+        deleting.services.deleter.delete(user, [Cursor(1)], deleting.deadline)
     assert not slow.landed
     assert [row.kind for row in house.store.partition_rows(user)][:3] == ["erased", *["image"] * 2]
     assert look_everywhere(house, user, canary) == set()

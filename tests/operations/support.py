@@ -144,12 +144,12 @@ def assert_as_projected(store: Store, user: UserId = ALICE) -> None:
 
 def delete(store: Store, cursor: int, user: UserId = ALICE) -> None:
     """A deletion to its 204."""
-    store.services.deleter.delete(user, Cursor(cursor), store.deadline)
+    store.services.deleter.delete(user, [Cursor(cursor)], store.deadline)
 
 
 def delete_unsynced(store: Store, cursor: int, user: UserId = ALICE) -> None:
     """A deletion that the partition has not heard of."""
-    store.services.primary.delete(user, Cursor(cursor), store.deadline)
+    store.services.primary.delete(user, [Cursor(cursor)], store.deadline)
 
 
 def fill_synced(store: Store, many: int, user: UserId = ALICE) -> None:

@@ -10,7 +10,7 @@ from chalicelib.dynamo import UnknownOutcome
 from chalicelib.entries import START, Cursor
 from chalicelib.errors import Unavailable
 from chalicelib.idempotency import idempotent_request
-from chalicelib.primary import MAX_DELETIONS
+from chalicelib.removal import MAX_DELETIONS
 from tests.operations.support import (
     Answer,
     Crash,

@@ -175,7 +175,7 @@ def test_a_retry_of_a_deletion_is_counted(store: Store) -> None:
     store.save(ALICE)
     rig = Rig.on(store)
     rig.before(rivals(store, 1))
-    rig.services.primary.delete(ALICE, store.primary_entries(ALICE)[0].cursor, store.deadline)
+    rig.services.primary.delete(ALICE, [store.primary_entries(ALICE)[0].cursor], store.deadline)
     assert rig.metrics("AppendRetries") == 1
 
 

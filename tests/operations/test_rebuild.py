@@ -196,7 +196,7 @@ def test_rebuild_never_brings_back_what_was_deleted(store: Store, *, has_hole: b
 def delete_to_the_end(store: Store, cursor: int) -> None:
     """Deleted to its 204; over a hole there is none, however long one waits."""
     try:
-        Rig.on(store).services.deleter.delete(ALICE, Cursor(cursor), store.deadline)
+        Rig.on(store).services.deleter.delete(ALICE, [Cursor(cursor)], store.deadline)
     except Unavailable:
         assert store.partition_log.get(ALICE, Cursor(cursor)) is None
 

@@ -162,21 +162,22 @@ def deleter(actor: Actor) -> None:
     """Deletes what is there, what is deleted, and what is not there; insists after failures."""
     for _ in range(actor.random.randint(2, 4)):
         actor.think()
-        cursor = actor.some_cursor()
+        many = actor.random.choice((1, 1, 2, 5))
+        cursors = sorted({actor.some_cursor() for _ in range(many)})
         for _ in range(4):
-            if not _delete(actor, cursor):
+            if not _delete(actor, cursors):
                 break
             actor.think()
 
 
-def _delete(actor: Actor, cursor: Cursor) -> bool:
+def _delete(actor: Actor, cursors: Sequence[Cursor]) -> bool:
     """Whether it is to be asked for again."""
-    before = actor.before()
+    before, stage = actor.before(), actor.stage
     deleter = actor.services.deleter
-    answer = tried(actor, lambda: deleter.delete(actor.user, cursor, actor.deadline()))
-    actor.stage.network.say(f"delete {cursor} -> {answer!r:.80}")
+    answer = tried(actor, lambda: deleter.delete(actor.user, cursors, actor.deadline()))
+    stage.network.say(f"delete {cursors} -> {answer!r:.80}")
     if not isinstance(answer, Crash):
-        actor.judge.deleted(before, cursor, answer)
+        actor.judge.deleted(before, cursors, stage.idems[stage.scheduler.current], answer)
     return not (answer is None or isinstance(answer, ImageNotFound))
 
 

@@ -323,20 +323,27 @@ class Judge:
             self.require(saved["created_at"]["S"] == image.created_at, "I2", "time", image.cursor)
         before.ledger.acked = max(before.ledger.acked, *cursors)
 
-    def deleted(self, before: Before, cursor: int, answer: object) -> None:
-        """I6 for a 204: it is gone everywhere. A 404 only where no image had been shown."""
-        ledger = before.ledger
+    def deleted(self, before: Before, cursors: Sequence[int], idem: str, answer: object) -> None:
+        """I6 for a 204: all are gone everywhere. A 404 only where no image had been shown, and then
+        nothing was deleted, as with Contended."""
         if answer is None:
-            for copy in (ledger.primary, ledger.partition):
-                for state in (copy.truth, copy.shown):
-                    kind = kind_of(state.get(cursor))
-                    self.require(kind == "erased", "I6", f"{cursor} is {kind} at its 204")
-            ledger.forgotten.add(cursor)
-        elif isinstance(answer, ImageNotFound):
-            known = before.primary_tail >= cursor and cursor in ledger.images
-            self.require(not known, "I5", f"{cursor} not found, and it was there")
+            for cursor in cursors:
+                self._gone(before.ledger, cursor)
+        elif isinstance(answer, (ImageNotFound, Contended)):
+            self.require(idem not in self._done, "I2", repr(answer), "and it was deleted", idem)
+            self._nothing_saved.add(idem)
+            for cursor in getattr(answer, "cursors", ()):
+                known = before.primary_tail >= cursor and cursor in before.ledger.images
+                self.require(not known, "I5", f"{cursor} not found, and it was there")
         else:
             self.allow(before, answer, Unavailable, HoleFound)
+
+    def _gone(self, ledger: Ledger, cursor: int) -> None:
+        for copy in (ledger.primary, ledger.partition):
+            for state in (copy.truth, copy.shown):
+                kind = kind_of(state.get(cursor))
+                self.require(kind == "erased", "I6", f"{cursor} is {kind} at its 204")
+        ledger.forgotten.add(cursor)
 
     def erased(self, before: Before, receipt: Mapping[str, Any]) -> None:
         """I6 for an erase receipt: every image up to there is gone everywhere."""
@@ -344,7 +351,7 @@ class Judge:
         self.require(through >= before.primary_tail, "I6", "erased too little", through)
         images = [cursor for cursor in ledger.images if cursor <= through]
         for cursor in images:
-            self.deleted(before, cursor, None)
+            self._gone(before.ledger, cursor)
         counts = (receipt["entries"], receipt["erased"])
         self.require(counts == (through, len(images)), "I6", "receipt", counts, through)
 

@@ -117,8 +117,9 @@ def live_through(stage: Stage) -> None:
         del stage.errands[task]
         left -= many
         if stage.plan.old < MANY and actor.chance(0.5):
-            actor.services.syncer.sync(actor.user, stage.clock.deadline(60))
-            actor.services.deleter.delete(actor.user, actor.some_image(), stage.clock.deadline(60))
+            deadline = stage.clock.deadline(60)
+            actor.services.syncer.sync(actor.user, deadline)
+            actor.services.deleter.delete(actor.user, [actor.some_image()], deadline)
     if stage.plan.legacy:
         grow_old(stage, actor)
 

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib import doorbell
 from chalicelib.entries import Cursor, UserId
-from chalicelib.errors import HoleFound
+from chalicelib.errors import Unavailable
 from chalicelib.metrics import Metrics
 from chalicelib.sync import Synced
 from chalicelib.timing import Clock, Deadline
@@ -27,7 +27,7 @@ class Syncs:
     def sync(self, user: UserId, _deadline: Deadline) -> Synced:
         self.users.append(user)
         if user in self.failing:
-            raise HoleFound(CANARY)
+            raise Unavailable(CANARY)
         return Synced(Cursor(1), 1, up_to_date=user not in self.unfinished)
 
 
@@ -103,7 +103,7 @@ def test_users_beyond_the_deadline_are_reported_without_a_try() -> None:
 def test_an_error_is_logged_by_its_name_alone(caplog: pytest.LogCaptureFixture) -> None:
     """The log says who and what kind of error, never the error's text."""
     ring(Syncs(failing=("a",)), record("a", 1))
-    assert "HoleFound" in caplog.text
+    assert "Unavailable" in caplog.text
     assert CANARY not in caplog.text
 
 
