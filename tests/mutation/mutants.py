@@ -865,7 +865,7 @@ MUTANTS = [
     Mutant(
         "one-that-never-was-keeps-others-from-being-deleted",
         "gallery/src/library/removal.ts",
-        "      if (some.length > 1) return Math.ceil(some.length / 2); // one of them never was an image\n",
+        "      if (some.length > 1) return Math.ceil(some.length / 2); // one never was an image\n",
         "",
         f"{REMOVAL} -t as.good.as.deleted",
     ),
@@ -907,7 +907,7 @@ MUTANTS = [
     Mutant(
         "the-library-stays-in-the-browsers-cache",
         "gallery/src/api/client.ts",
-        '      cache: "no-store", // or the library would stay in the browser\'s cache after signing out\n',
+        '      cache: "no-store", // or it would outlive the session\n',
         "",
         f"{CLIENT} -t browser's.cache",
     ),
@@ -996,6 +996,27 @@ MUTANTS = [
         f"{SESSION} -t forgets.the.user",
     ),
     Mutant(
+        "signing-out-ends-one-tab",
+        "gallery/src/session/session.ts",
+        "    this.#tabs.end(user.id);\n",
+        "",
+        f"{SESSION} -t in.all.tabs,",
+    ),
+    Mutant(
+        "a-tab-that-is-brought-back-is-signed-in",
+        "gallery/src/session/session.ts",
+        "&& !isOver;",
+        ";",
+        f"{SESSION} -t brings.back",
+    ),
+    Mutant(
+        "each-tab-uses-the-refresh-token",
+        "gallery/src/session/session.ts",
+        "      this.#told(grant) ??\n",
+        "",
+        f"{SESSION} -t used.by.one.tab",
+    ),
+    Mutant(
         "anothers-sign-in-is-taken",
         "gallery/src/session/sign-in.ts",
         "new URL(address), attempt.state)",
@@ -1048,9 +1069,9 @@ MUTANTS = [
     Mutant(
         "the-token-is-every-tabs",
         "gallery/src/session/use-session.ts",
-        "return sessionStorage;",
-        "return localStorage;",
-        "tests/browser/test_security.py -k second_tab_has",
+        "storage: allowed(() => sessionStorage)",
+        "storage: allowed(() => localStorage)",
+        "tests/browser/test_security.py -k second_tab_is",
     ),
     Mutant(
         "the-page-jumps-when-others-save",

@@ -65,7 +65,7 @@ export function createApi(base: string, tokens: Tokens, send: typeof fetch = fet
       body: body ? JSON.stringify(body) : null,
       signal: signal ?? null,
       keepalive,
-      cache: "no-store", // or the library would stay in the browser's cache after signing out
+      cache: "no-store", // or it would outlive the session
     });
     return answer(sendWithToken(request, tokens, send));
   }

@@ -234,7 +234,7 @@ export class Removals {
     } catch (thrown) {
       const problem = asProblem(thrown);
       if (problem.code !== "not-found") return this.#trouble(entry.deletion.id, problem, most);
-      if (some.length > 1) return Math.ceil(some.length / 2); // one of them never was an image
+      if (some.length > 1) return Math.ceil(some.length / 2); // one never was an image
     }
     await this.#done(entry.deletion.id, some);
     return Math.min(MOST, most * 2);
