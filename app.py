@@ -214,6 +214,11 @@ def gallery_asset(name: str) -> Response:
     return public.gallery_asset(name)
 
 
+@route("/worker.js", methods=["GET"])
+def gallery_worker() -> Response:
+    return public.gallery_worker()
+
+
 @app.lambda_function()
 def read_api(event: Any, context: Any) -> Any:
     """The reading routes again, as a function of its own: its role may do nothing but read."""

@@ -18,6 +18,7 @@ from chalicelib.oidc import SignIn
 FOLDER = Path(__file__).resolve().parent.parent / "gallery"
 PAGE = "index.html"
 ASSETS = "assets"
+WORKER = "worker.js"
 
 BASE = '<base href="./" />'
 SETTINGS = '<meta name="image-storage" content="" />'
@@ -61,6 +62,19 @@ def asset(name: str) -> Answer:
     headers = {
         "Content-Type": f"{TYPES[Path(name).suffix]}; charset=utf-8",
         "Cache-Control": "public, max-age=31536000, immutable",
+    }
+    return Answer(200, text, {**headers, **PROTECTION})
+
+
+def worker() -> Answer:
+    """What lets browsers open the page without a network. They look for a new one at every load."""
+    text = _text(WORKER)
+    if text is None:
+        return problem("no-such-route")
+    headers = {
+        "Content-Type": f"{TYPES['.js']}; charset=utf-8",
+        "Cache-Control": "no-cache",
+        "Content-Security-Policy": "default-src 'none'; connect-src 'self'",
     }
     return Answer(200, text, {**headers, **PROTECTION})
 

@@ -36,6 +36,12 @@ def gallery_asset(name: str) -> Response:
     return response_of(gallery.asset(name))
 
 
+def gallery_worker() -> Response:
+    from chalicelib.api import gallery
+
+    return response_of(gallery.worker())
+
+
 @functools.cache
 def _document() -> str:
     from chalicelib.api.openapi import document

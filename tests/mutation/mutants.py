@@ -823,8 +823,8 @@ MUTANTS = [
     Mutant(
         "a-deletion-is-not-held-back",
         "gallery/src/library/removal.ts",
-        "this.#due(deletion.id), HELD));",
-        "this.#due(deletion.id), 0));",
+        "this.#due(deletion.id), HELD),",
+        "this.#due(deletion.id), 0),",
         f"{REMOVAL} -t is.held.back",
     ),
     Mutant(
@@ -1048,8 +1048,8 @@ MUTANTS = [
     Mutant(
         "the-next-user-sees-the-formers-images",
         "gallery/src/library/persist.ts",
-        "return `library 1 ${user}`;",
-        "return `library 1`;",
+        "return `${LIBRARY}${user}`;",
+        "return LIBRARY;",
         "tests/browser/test_library.py -k in_a_second_tab",
     ),
     Mutant(
