@@ -7,6 +7,7 @@
  */
 
 declare const self: ServiceWorkerGlobalScope;
+export type {};
 
 const SCOPE = self.registration.scope;
 const KEPT = `image-storage ${SCOPE}`;
