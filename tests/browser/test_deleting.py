@@ -259,12 +259,18 @@ def test_an_image_is_deleted_while_it_is_looked_at_and_the_next_one_shows(
 MANY = 100
 
 
+_CRASHES = "addEventListener('pagehide', (event) => event.stopImmediatePropagation())"
+"""The page does not learn that it ends, and so sends nothing then."""
+
+
 @pytest.fixture
 def large(arrive: Arrive, alice: httpx.Client, name: str) -> Visitor:
-    """Signed in to a library of a hundred images, all of which are loaded."""
+    """Signed in to a library of a hundred images, all of which are loaded; its pages crash."""
     for first in range(0, MANY, 25):
         fill(alice, *(f"number {number}" for number in range(first, first + 25)))
-    visitor = arrive().sign_in(name)
+    visitor = arrive()
+    visitor.context.add_init_script(_CRASHES)
+    visitor.sign_in(name)
     expect(visitor.page).to_have_title(f"Images ({MANY})")
     visitor.page.keyboard.press("End")
     visitor.wait_until(lambda: len(visitor.asked("GET", r"/images\?.*before=.*")) > 0)
@@ -272,16 +278,12 @@ def large(arrive: Arrive, alice: httpx.Client, name: str) -> Visitor:
 
 
 def delete_all(page: Page) -> None:
-    page.wait_for_timeout(500)
     page.get_by_role("button", name="Select images").click()
-    page.get_by_role("button", name="Select all").click()
-    expect(page.get_by_role("heading", name=f"{MANY} images selected")).to_be_visible()
+    selected = page.get_by_role("heading", name=f"{MANY} images selected")
+    while not selected.is_visible():  # all are loaded in a moment
+        page.get_by_role("button", name="Select all").click()
     page.get_by_role("banner").get_by_role("button", name="Delete").click()
     expect(page).to_have_title("Images (0)")
-
-
-_CRASHES = "addEventListener('pagehide', (event) => event.stopImmediatePropagation(), true)"
-"""The page does not learn that it ends, and so sends nothing then."""
 
 
 def test_a_large_deletion_goes_on_after_a_reload(large: Visitor, alice: httpx.Client) -> None:
@@ -294,7 +296,6 @@ def test_a_large_deletion_goes_on_after_a_reload(large: Visitor, alice: httpx.Cl
         route.abort()
 
     page = large.page
-    page.evaluate(_CRASHES)
     large.answers("/api/images?cursors=*", take_one)
     delete_all(page)
     large.wait_until(lambda: taken == [204] and len(sent(large)) > 1)

@@ -59,6 +59,17 @@ def test_a_save_shows_at_once_and_is_confirmed_by_its_answer(visitor: Visitor) -
     expect(page).to_have_title("Images (1)")
 
 
+def test_a_save_is_confirmed_also_while_a_search_hides_it(visitor: Visitor) -> None:
+    page = visitor.page
+    said = page.get_by_role("status").filter(has_text="1 image saved")
+    save(page, drawn("a fox"))
+    expect(said).to_be_visible()
+    expect(said).to_have_count(0)  # and is out of the way again
+    page.get_by_role("searchbox").fill("fox")
+    save(page, drawn("a heron"))
+    expect(said).to_contain_text("Your search hides it.")
+
+
 def test_a_save_shows_at_once_also_while_the_library_is_not_there_yet(
     arrive: Arrive, name: str
 ) -> None:

@@ -199,7 +199,7 @@ def test_signing_out_ends_all_tabs_and_leaves_nothing_in_the_browser(
     visitor.sign_out()
     for page in (visitor.page, second):
         expect(page.get_by_role("button", name="Sign in")).to_be_enabled()
-        visitor.wait_until(lambda page=page: not FOUND.search(kept(page)))
+    visitor.wait_until(lambda: not any(FOUND.search(kept(page)) for page in (visitor.page, second)))
     assert visitor.page.evaluate(_CACHED) == []
 
 
