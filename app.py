@@ -202,11 +202,18 @@ def openapi() -> Response:
 
 @route("/", methods=["GET"], name="gallery")
 @route("/signed-in", methods=["GET"], name="gallery_signed_in")
+@route("/dashboard", methods=["GET"], name="gallery_dashboard")
 @route("/dashboard/images", methods=["GET"], name="gallery_images")
 @route("/dashboard/images/{cursor}", methods=["GET"], name="gallery_image")
 def gallery_page(**_path: str) -> Response:
     request: Any = app.current_request
     return public.gallery_page(request, os.environ)
+
+
+@route(public.ELSEWHERE, methods=["GET"])
+def elsewhere() -> Response:
+    request: Any = app.current_request
+    return public.elsewhere(request, os.environ)
 
 
 @route("/assets/{name}", methods=["GET"])

@@ -11,16 +11,18 @@ import sys
 import time
 from contextlib import suppress
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs
 
 from chalice.app import Chalice
 from chalice.config import Config
 from chalice.local import (
     ChaliceRequestHandler,
     ForbiddenError,
+    LambdaEventConverter,
     LocalChalice,
     LocalDevServer,
     LocalGateway,
+    MatchResult,
     NotAuthorizedError,
     RouteMatcher,
     ThreadedHTTPServer,
@@ -30,6 +32,7 @@ from chalicelib.api.access_log import METHODS
 from chalicelib.api.answer import Answer
 from chalicelib.api.gateway import gateway_response
 from chalicelib.api.problems import problem
+from chalicelib.api.public import ELSEWHERE, REST
 from local.body import BodyRefused, read_body
 from local.own import Own
 
@@ -55,7 +58,25 @@ class Server(ThreadedHTTPServer):
         log.warning("connection: %s", type(sys.exception()).__name__)
 
 
+class Routes(RouteMatcher):
+    """As API Gateway has them: where none fits, the one that takes any path."""
+
+    def match_route(self, url: str) -> MatchResult:
+        path, _, query = url.partition("?")
+        try:
+            found = super().match_route(url)
+        except ValueError:
+            found = None
+        if found is not None and found.route != ELSEWHERE:
+            return found
+        return MatchResult(ELSEWHERE, {REST: path.lstrip("/")}, parse_qs(query))
+
+
 class Gateway(LocalGateway):
+    def __init__(self, app: Chalice, config: Config) -> None:
+        super().__init__(app, config)
+        self.event_converter = LambdaEventConverter(Routes(list(app.routes)))
+
     def _has_user_defined_options_method(self, _event: Any) -> bool:
         """OPTIONS is the app's to answer, as any method that a path does not have."""
         return True
@@ -68,7 +89,7 @@ class Handler(ChaliceRequestHandler):
 
     def __init__(self, *args: Any, own: Own, **app: Any) -> None:
         self._own = own
-        self._routes = RouteMatcher(list(app["app_object"].routes))
+        self._routes = Routes(list(app["app_object"].routes))
         self._gateway = Gateway(app["app_object"], app["config"])
         super().__init__(*args, **app)  # serves the connection, so it comes last
 
@@ -95,12 +116,10 @@ class Handler(ChaliceRequestHandler):
 
     def _route(self) -> str | None:
         """The route's pattern, which is all that may be logged of a path."""
-        if own := self._own.route(urlsplit(self.path).path):
+        if own := self._own.route(self.path.partition("?")[0]):
             return own
-        try:
-            return str(self._routes.match_route(self.path).route)
-        except ValueError:
-            return None
+        found = str(self._routes.match_route(self.path).route)
+        return None if found == ELSEWHERE and self.command != "GET" else found
 
     def _answer(self, route: str | None) -> Answer:
         try:
@@ -108,7 +127,7 @@ class Handler(ChaliceRequestHandler):
         except BodyRefused as refused:
             self.close_connection = True  # where the next request begins is not known
             return problem(refused.code)
-        if route is not None and route == self._own.route(urlsplit(self.path).path):
+        if route is not None and route == self._own.route(self.path.partition("?")[0]):
             host = self.headers.get("Host", "")
             return self._own.answer(self.command, self.path, host, body) or NO_SUCH_ROUTE
         return NO_SUCH_ROUTE if route is None else self._through_gateway(body)

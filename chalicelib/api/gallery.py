@@ -9,7 +9,7 @@ import html
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from chalicelib.api.answer import Answer
 from chalicelib.api.problems import problem
@@ -36,14 +36,14 @@ PROTECTION = {
 """Told with every file."""
 
 
-def html_page(path: str, routed: str, sign_in: SignIn | None, drawn: str | None) -> Answer:
-    """The page, for any of its addresses. `path` is the request's, with the stage; `routed` is the
-    route's pattern. `drawn` begins the image URLs that the development server draws by itself."""
+def html_page(base: str, sign_in: SignIn | None, drawn: str | None) -> Answer:
+    """The page, for any address. `base` is the path of the gallery's root. `drawn` begins the image
+    URLs that the development server draws by itself."""
     text = _text(PAGE)
     if text is None:
         return problem("no-such-route", "The gallery is not built here. Build it: make gallery")
     settings = json.dumps({**_members(sign_in), "drawn": drawn})
-    filled = text.replace(BASE, f'<base href="{html.escape(base(path, routed))}" />').replace(
+    filled = text.replace(BASE, f'<base href="{html.escape(base)}" />').replace(
         SETTINGS, f'<meta name="image-storage" content="{html.escape(settings)}" />'
     )
     headers = {
@@ -84,6 +84,16 @@ def base(path: str, routed: str) -> str:
     segments = path.rstrip("/").split("/")
     own = len([segment for segment in routed.split("/") if segment])
     return "/".join(segments[: len(segments) - own]) + "/"
+
+
+def base_before(path: str, own: str) -> str:
+    """What stands before `own`, the part of the path after the stage. Either may be decoded."""
+    before = unquote(path).rstrip("/").removesuffix(unquote(own).strip("/"))
+    return quote(before.rstrip("/")) + "/"
+
+
+def is_api(own: str) -> bool:
+    return own.strip("/").partition("/")[0] == "api"
 
 
 def content_security_policy(sign_in: SignIn | None) -> str:

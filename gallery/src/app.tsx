@@ -9,12 +9,20 @@ import { Device } from "./library/persist";
 import { LibraryContext } from "./library/use-library";
 import { SessionContext, startSession, useSession, type User } from "./session/use-session";
 import type { Settings } from "./settings";
+import { HOME } from "./views/address";
 import { Broken } from "./views/Broken";
 import { Gallery } from "./views/Gallery";
 import { SignIn } from "./views/SignIn";
 
-/** `base` is the page's: all other addresses are relative to it. */
-export function App({ settings, base }: { settings: Settings; base: string }): JSX.Element {
+interface Props {
+  readonly settings: Settings;
+  /** The page's: all other addresses are relative to it. */
+  readonly base: string;
+  /** Whether the page was asked for by an address that it does not have. */
+  readonly lost: boolean;
+}
+
+export function App({ settings, base, lost }: Props): JSX.Element {
   const { signIn } = settings;
   const device = new Device(`image-storage ${new URL(base).pathname} ${signIn?.issuer}`);
   void device.sweep();
@@ -36,7 +44,7 @@ export function App({ settings, base }: { settings: Settings; base: string }): J
     finish = library.finish;
     return (
       <LibraryContext.Provider value={library}>
-        <Gallery />
+        <Gallery lost={lost} />
       </LibraryContext.Provider>
     );
   }
@@ -54,8 +62,8 @@ export function App({ settings, base }: { settings: Settings; base: string }): J
       <SessionContext.Provider value={session}>
         <ErrorBoundary fallback={(error) => <Broken error={error} />}>
           <Router base={new URL(base).pathname.replace(/\/$/, "")}>
-            <Route path="/dashboard/images/:cursor?" component={Page} />
-            <Route path="*" component={() => <Navigate href="/dashboard/images" />} />
+            <Route path={`${HOME}/:cursor?`} component={Page} />
+            <Route path="*" component={() => <Navigate href={HOME} />} />
           </Router>
         </ErrorBoundary>
       </SessionContext.Provider>
