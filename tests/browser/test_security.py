@@ -135,7 +135,7 @@ def test_images_are_loaded_over_https_only(arrive: Arrive, name: str) -> None:
     first = {"images": [image], "next": None, "cursor": 1, "count": 1}
     visitor.answers("/api/images?*", lambda route: route.fulfill(json=first))
     page = visitor.sign_in(name).page
-    expect(tiles(page)).to_contain_text(["Try again"])
+    expect(tiles(page)).to_contain_text(["Unavailable"])
     visitor.wait_until(lambda: refused(visitor) == ["img-src"])
     assert [request.failure for request in of_images_elsewhere(visitor)] == ["csp"]
 

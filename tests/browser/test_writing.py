@@ -5,16 +5,11 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.visitor import (
     HOME,
-    Arrive,
     Visitor,
     drawn,
-    fill,
     fill_form,
     open_form,
-    prompts,
-    save,
     saved,
-    tile,
     user_menu,
 )
 
@@ -106,16 +101,3 @@ def test_what_cannot_be_saved_is_answered(visitor: Visitor) -> None:
     for kind, text, answer in ANSWERS:
         carry(page, kind, text)
         expect(form(page).get_by_role("alert")).to_contain_text(answer)
-
-
-def test_a_save_is_confirmed_also_where_a_search_hides_it(
-    arrive: Arrive, alice: httpx.Client, name: str
-) -> None:
-    fill(alice, "a hen")
-    page = arrive().sign_in(name).page
-    page.get_by_role("searchbox").fill("hen")
-    expect(tile(page, "a hen")).to_be_visible()
-    save(page, drawn("a fox"))
-    told = page.get_by_role("status").filter(has_text="1 image saved")
-    expect(told).to_contain_text("Your search hides it")
-    assert prompts(saved(alice)) == ["a fox", "a hen"]
