@@ -213,6 +213,7 @@ def openapi() -> Response:
 
 @route("/", methods=["GET"], name="gallery")
 @route("/signed-in", methods=["GET"], name="gallery_signed_in")
+@route("/dashboard", methods=["GET"], name="gallery_dashboard")
 @route("/dashboard/images", methods=["GET"], name="gallery_images")
 @route("/dashboard/images/{cursor}", methods=["GET"], name="gallery_image")
 def gallery_page(**_path: str) -> Response:
@@ -220,9 +221,20 @@ def gallery_page(**_path: str) -> Response:
     return public.gallery_page(request, os.environ)
 
 
+@route(public.ELSEWHERE, methods=["GET"])
+def elsewhere() -> Response:
+    request: Any = app.current_request
+    return public.elsewhere(request, os.environ)
+
+
 @route("/assets/{name}", methods=["GET"])
 def gallery_asset(name: str) -> Response:
     return public.gallery_asset(name)
+
+
+@route("/worker.js", methods=["GET"])
+def gallery_worker() -> Response:
+    return public.gallery_worker()
 
 
 @app.lambda_function()

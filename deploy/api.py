@@ -9,6 +9,7 @@ from chalice.app import Chalice
 from chalicelib.api.answer import Answer
 from chalicelib.api.gallery import HSTS
 from chalicelib.api.gateway import GATEWAY_RESPONSES, gateway_response
+from chalicelib.api.public import ELSEWHERE
 from deploy.functions import READ_API, logical_id
 from deploy.stages import LOG_DAYS, Stage
 
@@ -99,15 +100,17 @@ def definition(app: Chalice) -> Json:
                 "x-amazon-apigateway-authorizer": {"identityValidationExpression": BEARER}
             }
         },
-        "paths": {path: _path(methods) for path, methods in app.routes.items()},
+        "paths": {path: _path(path, methods) for path, methods in app.routes.items()},
         "x-amazon-apigateway-gateway-responses": {
             kind: _gateway_response(gateway_response(kind)) for kind in GATEWAY_RESPONSES
         },
     }
 
 
-def _path(methods: Collection[str]) -> dict[str, Any]:
+def _path(path: str, methods: Collection[str]) -> dict[str, Any]:
     reads = {method.lower(): {_INTEGRATION: _uri()} for method in methods if method in READ_METHODS}
+    if path == ELSEWHERE:  # API Gateway itself answers what is no path at all
+        return reads
     others = {method.lower(): _to_the_app() for method in METHODS if method not in methods}
     return {**reads, **others}
 

@@ -33,7 +33,14 @@ export default defineConfig({
     emptyOutDir: true,
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    rolldownOptions: { checks: { pluginTimings: false } }, // a slow machine is no news to its user
+    rolldownOptions: {
+      checks: { pluginTimings: false }, // a slow machine is no news to its user
+      input: { index: "index.html", worker: "src/worker/worker.ts" },
+      output: {
+        // Browsers look for a new worker under its one name, beside the page.
+        entryFileNames: ({ name }) => (name === "worker" ? "worker.js" : "assets/[name]-[hash].js"),
+      },
+    },
   },
   test: {
     environment: "node",

@@ -19,16 +19,18 @@ from dataclasses import dataclass
 from email.message import Message
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs
 
 from chalice.app import Chalice
 from chalice.config import Config
 from chalice.local import (
     ChaliceRequestHandler,
     ForbiddenError,
+    LambdaEventConverter,
     LocalChalice,
     LocalDevServer,
     LocalGateway,
+    MatchResult,
     NotAuthorizedError,
     RouteMatcher,
     ThreadedHTTPServer,
@@ -38,6 +40,7 @@ from chalicelib.api.access_log import METHODS
 from chalicelib.api.answer import Answer
 from chalicelib.api.gateway import gateway_response
 from chalicelib.api.problems import problem
+from chalicelib.api.public import ELSEWHERE, REST
 from local.body import BodyRefused, joined, read_body, takes_gzip, without_blanks
 from local.doors import SAFE, Asked, Doors, split
 from local.own import Own
@@ -128,7 +131,25 @@ class Server(ThreadedHTTPServer):
         log.warning("connection: %s", type(sys.exception()).__name__)
 
 
+class Routes(RouteMatcher):
+    """As API Gateway has them: where none fits, the one that takes any path."""
+
+    def match_route(self, url: str) -> MatchResult:
+        path, _, query = url.partition("?")
+        try:
+            found = super().match_route(url)
+        except ValueError:
+            found = None
+        if found is not None and found.route != ELSEWHERE:
+            return found
+        return MatchResult(ELSEWHERE, {REST: path.lstrip("/")}, parse_qs(query))
+
+
 class Gateway(LocalGateway):
+    def __init__(self, app: Chalice, config: Config) -> None:
+        super().__init__(app, config)
+        self.event_converter = LambdaEventConverter(Routes(list(app.routes)))
+
     def _has_user_defined_options_method(self, _event: Any) -> bool:
         """OPTIONS is the app's to answer, as any method that a path does not have."""
         return True
@@ -145,7 +166,7 @@ class Handler(ChaliceRequestHandler):
 
     def __init__(self, *args: Any, around: Around, **app: Any) -> None:
         self._own, self._doors, self._room = around.own, around.doors, around.room
-        self._routes = RouteMatcher(list(app["app_object"].routes))
+        self._routes = Routes(list(app["app_object"].routes))
         self._gateway = Gateway(app["app_object"], app["config"])
         super().__init__(*args, **app)  # serves the connection, so it comes last
 
@@ -197,12 +218,10 @@ class Handler(ChaliceRequestHandler):
     def _route(self) -> str | None:
         """The route's pattern, which is all that may be logged of a path."""
         _, path = split(self.path)
-        if own := self._own.route(urlsplit(path).path):
+        if own := self._own.route(path.partition("?")[0]):
             return own
-        try:
-            return str(self._routes.match_route(path).route)
-        except ValueError:
-            return None
+        found = str(self._routes.match_route(path).route)
+        return None if found == ELSEWHERE and self.command not in ("GET", "HEAD") else found
 
     def _answer(self, route: str | None) -> Answer:
         refusal = self._doors.refusal(self._asked())
@@ -226,7 +245,7 @@ class Handler(ChaliceRequestHandler):
         return Asked(self.command, self.path, hosts, origins)
 
     def _answer_to(self, route: str | None, body: bytes) -> Answer:
-        if route is not None and route == self._own.route(urlsplit(self.path).path):
+        if route is not None and route == self._own.route(self.path.partition("?")[0]):
             return self._own.answer(self.command, self.path, body) or NO_SUCH_ROUTE
         if route is None:
             return NO_SUCH_ROUTE

@@ -9,7 +9,7 @@ import html
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from chalicelib.api.answer import Answer
 from chalicelib.api.problems import problem
@@ -18,6 +18,7 @@ from chalicelib.oidc import SignIn
 FOLDER = Path(__file__).resolve().parent.parent / "gallery"
 PAGE = "index.html"
 ASSETS = "assets"
+WORKER = "worker.js"
 
 BASE = '<base href="./" />'
 SETTINGS = '<meta name="image-storage" content="" />'
@@ -40,20 +41,16 @@ PROTECTION = {
 
 
 def html_page(
-    path: str,
-    routed: str,
-    sign_in: SignIn | None,
-    drawn: str | None,
-    demo: str | None = None,
+    base: str, sign_in: SignIn | None, drawn: str | None, demo: str | None = None
 ) -> Answer:
-    """The page, for any of its addresses. `path` is the request's, with the stage; `routed` is the
-    route's pattern. `drawn` begins the image URLs that the development server draws by itself;
-    `demo` is the command, less the user, that fills a library with such images."""
+    """The page, for any address. `base` is the path of the gallery's root. `drawn` begins the image
+    URLs that the development server draws by itself; `demo` is the command, less the user, that
+    fills a library with such images."""
     text = _text(PAGE)
     if text is None:
         return problem("no-such-route", "The gallery is not built here. Build it: make gallery")
     settings = json.dumps({**_members(sign_in), "drawn": drawn, "demo": demo})
-    filled = text.replace(BASE, f'<base href="{html.escape(base(path, routed))}" />').replace(
+    filled = text.replace(BASE, f'<base href="{html.escape(base)}" />').replace(
         SETTINGS, f'<meta name="image-storage" content="{html.escape(settings)}" />'
     )
     headers = {
@@ -76,11 +73,34 @@ def asset(name: str) -> Answer:
     return Answer(200, text, {**headers, **PROTECTION})
 
 
+def worker() -> Answer:
+    """What lets browsers open the page without a network. They look for a new one at every load."""
+    text = _text(WORKER)
+    if text is None:
+        return problem("no-such-route")
+    headers = {
+        "Content-Type": f"{TYPES['.js']}; charset=utf-8",
+        "Cache-Control": "no-cache",
+        "Content-Security-Policy": "default-src 'none'; connect-src 'self'",
+    }
+    return Answer(200, text, {**headers, **PROTECTION})
+
+
 def base(path: str, routed: str) -> str:
     """What stands before the route: ``/`` on a laptop, ``/api/`` under a stage of that name."""
     segments = path.rstrip("/").split("/")
     own = len([segment for segment in routed.split("/") if segment])
     return "/".join(segments[: len(segments) - own]) + "/"
+
+
+def base_before(path: str, own: str) -> str:
+    """What stands before `own`, the part of the path after the stage. Either may be decoded."""
+    before = unquote(path).rstrip("/").removesuffix(unquote(own).strip("/"))
+    return quote(before.rstrip("/")) + "/"
+
+
+def is_api(own: str) -> bool:
+    return own.strip("/").partition("/")[0] == "api"
 
 
 def content_security_policy(sign_in: SignIn | None) -> str:

@@ -9,18 +9,31 @@ import { Device } from "./library/persist";
 import { LibraryContext } from "./library/use-library";
 import { SessionContext, startSession, useSession, type User } from "./session/use-session";
 import type { Settings } from "./settings";
+import { HOME } from "./views/address";
 import { Broken } from "./views/Broken";
 import { Gallery } from "./views/Gallery";
 import { SignIn } from "./views/SignIn";
 
-/** `base` is the page's: all other addresses are relative to it. */
-export function App({ settings, base }: { settings: Settings; base: string }): JSX.Element {
+interface Props {
+  readonly settings: Settings;
+  /** The page's: all other addresses are relative to it. */
+  readonly base: string;
+  /** Whether the page was asked for by an address that it does not have. */
+  readonly lost: boolean;
+}
+
+export function App({ settings, base, lost }: Props): JSX.Element {
   const { signIn } = settings;
   const device = new Device(`image-storage ${new URL(base).pathname} ${signIn?.issuer}`);
+  void device.sweep();
   const client = new QueryClient();
-  const session = startSession(signIn, base, async (user) => {
-    client.clear();
-    await device.forget(user);
+  let finish = async (): Promise<void> => {};
+  const session = startSession(signIn, base, {
+    finish: () => finish(),
+    forget: async (user) => {
+      client.clear();
+      await device.forget(user);
+    },
   });
   const api = createApi(base, session.tokens);
 
@@ -28,9 +41,10 @@ export function App({ settings, base }: { settings: Settings; base: string }): J
   function Library(props: { user: User }): JSX.Element {
     const signedIn = () => session.state() === "signed-in";
     const library = createLibrary({ user: props.user.id, api, device, signedIn });
+    finish = library.finish;
     return (
       <LibraryContext.Provider value={library}>
-        <Gallery />
+        <Gallery lost={lost} />
       </LibraryContext.Provider>
     );
   }
@@ -48,8 +62,8 @@ export function App({ settings, base }: { settings: Settings; base: string }): J
       <SessionContext.Provider value={session}>
         <ErrorBoundary fallback={(error) => <Broken error={error} />}>
           <Router base={new URL(base).pathname.replace(/\/$/, "")}>
-            <Route path="/dashboard/images/:cursor?" component={Page} />
-            <Route path="*" component={() => <Navigate href="/dashboard/images" />} />
+            <Route path={`${HOME}/:cursor?`} component={Page} />
+            <Route path="*" component={() => <Navigate href={HOME} />} />
           </Router>
         </ErrorBoundary>
       </SessionContext.Provider>

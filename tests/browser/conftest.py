@@ -49,12 +49,17 @@ def arrive(server: Place, chromium: Browser) -> Iterator[Arrive]:
     """Somebody comes with a browser of their own; its settings are those of a Playwright context.
 
     Whatever the test is about: no page broke its Content-Security-Policy, asked another host, put a
-    token into an address, or threw an error that nobody caught.
+    token into an address, or threw an error that nobody caught. Requests that tests answer
+    themselves pass by no service worker, so there is none unless a test wants it.
     """
     came = []
 
     def someone(**settings: Any) -> Visitor:
-        came.append(Visitor.arriving(server, server.open(chromium, **settings)))
+        came.append(
+            Visitor.arriving(
+                server, server.open(chromium, **{"service_workers": "block"} | settings)
+            )
+        )
         return came[-1]
 
     yield someone

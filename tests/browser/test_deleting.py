@@ -1,5 +1,7 @@
 """Deleting: hidden at once, held back while it can be undone, and then sent, whatever is closed."""
 
+from urllib.parse import parse_qs, urlsplit
+
 import httpx
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
@@ -10,6 +12,8 @@ from tests.browser.visitor import (
     Visitor,
     drawn,
     fill,
+    grid,
+    kept,
     problem,
     prompts,
     save,
@@ -47,8 +51,9 @@ def undo(page: Page) -> Locator:
 
 
 def sent(visitor: Visitor) -> list[str]:
-    """The cursors whose deletion was sent."""
-    return [request.url.rpartition("/")[2] for request in visitor.asked("DELETE", r"/images/\d+")]
+    """The cursors that each request deletes."""
+    asked = visitor.asked("DELETE", r"/images\?.*")
+    return [parse_qs(urlsplit(request.url).query)["cursors"][0] for request in asked]
 
 
 def test_a_deletion_hides_at_once_and_is_sent_after_some_seconds(
@@ -89,16 +94,35 @@ def test_a_deletion_is_undone_by_a_key(full: Visitor) -> None:
     assert sent(full) == []
 
 
-def test_another_deletion_sends_the_one_that_is_held(
+def test_each_of_several_deletions_has_its_own_time(
     full: Visitor, timed: Page, alice: httpx.Client
 ) -> None:
-    tile(timed, "a heron").press("Delete")
-    tile(timed, "a fox").press("Delete")
+    for name in ("a heron", "a fox"):
+        tile(timed, name).press("Delete")
+        expect(tile(timed, name)).to_have_count(0)
+        timed.clock.run_for(1000)
+    timed.clock.run_for(HELD - 1500)
     full.wait_until(lambda: sent(full) == ["2"])
     undo(timed).click()
     timed.clock.resume()
     expect(tile(timed, "a fox")).to_be_visible()
     full.wait_until(lambda: prompts(saved(alice)) == ["a lynx", "an otter", "a fox"])
+
+
+def test_the_last_deletion_is_undone_again_and_again(full: Visitor, alice: httpx.Client) -> None:
+    """As somebody culls: three presses of a key, and then as many regrets."""
+    page = full.page
+    tile(page, "a lynx").focus()
+    for left in (3, 2, 1):
+        page.keyboard.press("Delete")
+        expect(tiles(page)).to_have_count(left)
+    expect(page.get_by_role("status").get_by_role("button", name="Undo")).to_have_count(1)
+    for back in (2, 3, 4):
+        page.keyboard.press("Control+z")
+        expect(tiles(page)).to_have_count(back)
+    expect(undo(page)).to_have_count(0)
+    assert sent(full) == []
+    assert len(saved(alice)) == 4
 
 
 def test_many_are_deleted_together_and_undone_together(full: Visitor) -> None:
@@ -125,7 +149,7 @@ def test_what_is_selected_is_deleted_and_nothing_else(full: Visitor, alice: http
     page.keyboard.press("Delete")
     expect(tiles(page)).to_have_count(2)
     full.wait_until(lambda: prompts(saved(alice)) == ["an otter", "a fox"])
-    full.wait_until(lambda: sorted(sent(full)) == ["2", "4"])
+    full.wait_until(lambda: [sorted(one.split(",")) for one in sent(full)] == [["2", "4"]])
 
 
 def test_a_selection_is_made_by_keys(full: Visitor) -> None:
@@ -169,14 +193,20 @@ def test_signing_out_sends_what_is_held_back(full: Visitor, alice: httpx.Client)
 
 
 def test_a_deletion_that_is_refused_comes_back_and_says_why(full: Visitor, timed: Page) -> None:
-    full.answers("/api/images/2", lambda route: route.fulfill(**problem(403, "forbidden")))
+    refusal = problem(403, "forbidden")
+    full.answers("/api/images?cursors=*", lambda route: route.fulfill(**refusal))
     tile(timed, "a heron").press("Delete")
     expect(tile(timed, "a heron")).to_have_count(0)
     timed.clock.run_for(HELD)
     timed.clock.resume()
     expect(tile(timed, "a heron")).to_be_visible()
-    expect(timed.get_by_role("status").filter(has_text="This is forbidden.")).to_be_visible()
+    said = timed.get_by_role("status").filter(has_text="1 image not deleted. This is forbidden.")
+    expect(said).to_be_visible()
     expect(timed).to_have_title("Images (4)")
+    full.allow("/api/images?cursors=*")
+    said.get_by_role("button", name="Try again").click()
+    expect(tile(timed, "a heron")).to_have_count(0)
+    expect(timed).to_have_title("Images (3)")
 
 
 def test_a_deletion_in_trouble_is_sent_again(full: Visitor, alice: httpx.Client) -> None:
@@ -188,7 +218,7 @@ def test_a_deletion_in_trouble_is_sent_again(full: Visitor, alice: httpx.Client)
         else:
             route.continue_()
 
-    full.answers("/api/images/2", trouble)
+    full.answers("/api/images?cursors=*", trouble)
     tile(full.page, "a heron").press("Delete")
     full.wait_until(lambda: prompts(saved(alice)) == ["a lynx", "an otter", "a fox"])
     assert sent(full) == ["2", "2", "2"]
@@ -224,6 +254,123 @@ def test_an_image_is_deleted_while_it_is_looked_at_and_the_next_one_shows(
     page.keyboard.press("Escape")
     expect(tiles(page)).to_have_count(3)
     full.wait_until(lambda: prompts(saved(alice)) == ["a lynx", "an otter", "a fox"])
+
+
+MANY = 100
+
+
+_CRASHES = "addEventListener('pagehide', (event) => event.stopImmediatePropagation())"
+"""The page does not learn that it ends, and so sends nothing then."""
+
+
+@pytest.fixture
+def large(arrive: Arrive, alice: httpx.Client, name: str) -> Visitor:
+    """Signed in to a library of a hundred images, all of which are loaded; its pages crash."""
+    for first in range(0, MANY, 25):
+        fill(alice, *(f"number {number}" for number in range(first, first + 25)))
+    visitor = arrive()
+    visitor.context.add_init_script(_CRASHES)
+    visitor.sign_in(name)
+    expect(visitor.page).to_have_title(f"Images ({MANY})")
+    visitor.page.keyboard.press("End")
+    visitor.wait_until(lambda: len(visitor.asked("GET", r"/images\?.*before=.*")) > 0)
+    return visitor
+
+
+def delete_all(page: Page) -> None:
+    page.get_by_role("button", name="Select images").click()
+    selected = page.get_by_role("heading", name=f"{MANY} images selected")
+    while not selected.is_visible():  # all are loaded in a moment
+        page.get_by_role("button", name="Select all").click()
+    page.get_by_role("banner").get_by_role("button", name="Delete").click()
+    expect(page).to_have_title("Images (0)")
+
+
+def test_a_large_deletion_goes_on_after_a_reload(large: Visitor, alice: httpx.Client) -> None:
+    """The server takes one request and is gone; the page is loaded anew; none of them is back."""
+    taken: list[int] = []
+
+    def take_one(route: Route) -> None:
+        if not taken:
+            taken.append(large.answered_in_vain(route))
+        route.abort()
+
+    page = large.page
+    large.answers("/api/images?cursors=*", take_one)
+    delete_all(page)
+    large.wait_until(lambda: taken == [204] and len(sent(large)) > 1)
+    expect(page.get_by_role("status").filter(has_text="still to be deleted")).to_be_visible()
+    page.reload()
+    expect(page).to_have_title("Images (0)")
+    assert len(saved(alice)) == MANY - 33
+    large.allow("/api/images?cursors=*")
+    large.wait_until(lambda: saved(alice) == [])
+    large.wait_until(lambda: "deletions" not in names_kept(page))
+    expect(page).to_have_title("Images (0)")
+
+
+def names_kept(page: Page) -> str:
+    """Under what names the page's origin keeps something in IndexedDB."""
+    return str(
+        page.evaluate(
+            """async () => {
+              const done = (request) => new Promise((resolve, reject) => {
+                request.onsuccess = () => resolve(request.result);
+                request.onerror = () => reject(request.error);
+              });
+              const found = [];
+              for (const { name } of await indexedDB.databases()) {
+                const database = await done(indexedDB.open(name));
+                for (const name of database.objectStoreNames) {
+                  const store = database.transaction(name).objectStore(name);
+                  found.push(await done(store.getAllKeys()));
+                }
+                database.close();
+              }
+              return found.flat().join();
+            }"""
+        )
+    )
+
+
+def test_a_deletion_without_a_network_waits_for_it(full: Visitor, alice: httpx.Client) -> None:
+    page = full.page
+    page.wait_for_load_state("networkidle")
+    full.context.set_offline(True)
+    tile(page, "a heron").press("Delete")
+    said = page.get_by_role("status").filter(has_text="1 image still to be deleted.")
+    expect(said).to_be_visible()
+    expect(tile(page, "a heron")).to_have_count(0)
+    assert len(saved(alice)) == 4
+    full.context.set_offline(False)
+    full.wait_until(lambda: len(saved(alice)) == 3)
+    expect(said).to_have_count(0)
+    expect(tiles(page)).to_have_count(3)
+
+
+def test_one_tab_sends_what_another_that_is_gone_has_left(
+    full: Visitor, alice: httpx.Client, name: str
+) -> None:
+    """The tab is ended in the middle, without a word: what it kept is enough."""
+    page = full.page
+    full.answers("/api/images?cursors=*", lambda route: route.abort())
+    tile(page, "a heron").press("Delete")
+    full.wait_until(lambda: "[2]" in kept(page))
+    page.close(run_before_unload=False)
+    assert len(saved(alice)) == 4
+    full.allow("/api/images?cursors=*")
+    full.page = full.context.new_page()
+    full.sign_in(name)
+    full.wait_until(lambda: len(saved(alice)) == 3)
+    expect(tiles(full.page)).to_have_count(3)
+
+
+def test_signing_out_waits_for_a_large_deletion(large: Visitor, alice: httpx.Client) -> None:
+    delete_all(large.page)
+    large.sign_out()
+    expect(large.page.get_by_role("button", name="Sign in")).to_be_visible()
+    expect(grid(large.page)).to_have_count(0)
+    assert saved(alice) == []
 
 
 def test_a_deletion_here_and_a_save_there_come_together(

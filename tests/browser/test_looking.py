@@ -293,11 +293,60 @@ def test_an_image_that_is_not_there_is_said_to_be_missing(visitor: Visitor) -> N
 
 
 @pytest.mark.usefixtures("full")
-def test_an_image_that_another_device_deletes_is_gone_while_it_is_looked_at(
+def test_an_image_that_another_device_deletes_is_told_of_and_the_next_one_is_shown(
     visitor: Visitor, alice: httpx.Client
 ) -> None:
-    tile(visitor.page, "a heron").click()
+    page = visitor.page
+    told = detail(page).get_by_role("status").filter(has_text="deleted in another tab")
+    tile(page, "a heron").click()
     expect_shown(visitor, "a heron", 2)
     alice.delete("/api/images/2").raise_for_status()
-    expect(detail(visitor.page).get_by_role("alert")).to_contain_text("This image is not here")
-    expect(detail(visitor.page).get_by_text("a heron")).to_have_count(0)
+    expect_shown(visitor, "a fox", 1)
+    expect(told).to_be_visible()
+    alice.delete("/api/images/1").raise_for_status()
+    expect_shown(visitor, "an otter", 3)
+
+
+SCREENS = {
+    "phone": {"width": 390, "height": 844},
+    "tablet, upright": {"width": 768, "height": 1024},
+    "desk at 200 %": {"width": 640, "height": 360},
+    "desk": {"width": 1280, "height": 720},
+}
+
+
+def test_the_picture_keeps_most_of_the_screen(
+    arrive: Arrive, alice: httpx.Client, name: str
+) -> None:
+    """Its stage, that is: what fills it depends on the picture's form."""
+    alice.post("/api/images", json=FOX).raise_for_status()
+    saved(alice)
+    visitor = arrive()
+    visitor.shows_images_elsewhere()
+    page = visitor.sign_in(name).page
+    grid(page).get_by_role("link").click()
+    for screen in SCREENS.values():
+        page.set_viewport_size({"width": screen["width"], "height": screen["height"]})
+        box = detail(page).locator(".stage").bounding_box()
+        assert box
+        assert box["width"] * box["height"] > 0.6 * screen["width"] * screen["height"]
+
+
+def test_a_caption_has_three_lines_at_most_and_prompts_their_own_direction(
+    arrive: Arrive, alice: httpx.Client, name: str
+) -> None:
+    hebrew = "שועל אדום בשלג"
+    for prompt in (PROMPT, hebrew):
+        alice.post("/api/images", json={**FOX, "prompt": prompt}).raise_for_status()
+    saved(alice)
+    visitor = arrive()
+    visitor.shows_images_elsewhere()
+    page = visitor.sign_in(name).page
+    captions = grid(page).locator(".caption > span")
+    expect(captions).to_have_count(2)
+    assert captions.nth(1).evaluate("(at) => at.clientHeight") == 3 * 18
+    expect(captions.nth(0)).to_have_css("direction", "rtl")
+    expect(captions.nth(1)).to_have_css("direction", "ltr")
+    tile(page, hebrew).click()
+    shown = detail(page).get_by_role("region", name="Prompt").get_by_role("paragraph")
+    expect(shown).to_have_css("direction", "rtl")

@@ -1,6 +1,7 @@
 """Thousands of images: any of them is a scroll away, and the page stays small and calm."""
 
 import math
+import re
 import uuid
 
 import httpx
@@ -28,6 +29,9 @@ FIRST_PAGE, OLDER_PAGE = 60, 200
 
 HEAD = 20
 """Pixels by which the page's head may differ in height, on a phone and on a desk."""
+
+SETTLING = 1200
+"""Milliseconds after which what is looked at keeps its form: gallery/src/views/wall.ts."""
 
 SLOW = 8000
 """Milliseconds after which one is told that an image takes long: gallery/src/views/Picture.tsx."""
@@ -202,22 +206,71 @@ def test_a_tile_has_its_place_and_a_tint_before_its_image(
     assert min(box["width"], box["height"]) > 100
 
 
-def test_an_image_that_is_not_there_leaves_its_prompt_and_may_be_tried_again(
+def test_images_that_are_not_there_leave_their_prompts_and_are_tried_again_together(
     arrive: Arrive, alice: httpx.Client, name: str
 ) -> None:
-    elsewhere(alice, "a fox", "a hen")
+    """By one button, which keys reach too; and by its own where one is looked at."""
+    elsewhere(alice, "a fox", "a hen", "an owl")
     visitor = arrive()
     visitor.shows_images_elsewhere()
-    broken = f"https://{ELSEWHERE}/fox.png"
+    broken = re.compile("(fox|hen).png$")
     visitor.context.route(broken, lambda route: route.fulfill(status=404))
     page = visitor.sign_in(name).page
-    expect(picture(page, "a fox")).to_have_attribute("data-state", "broken")
-    expect(picture(page, "a fox").locator(".stand-in")).to_contain_text("a fox")
-    expect(picture(page, "a hen")).to_have_attribute("data-state", "here")
+    for prompt in ("a fox", "a hen"):
+        expect(picture(page, prompt)).to_have_attribute("data-state", "broken")
+        expect(picture(page, prompt).locator(".stand-in")).to_have_text(f"Unavailable{prompt}")
+    expect(picture(page, "an owl")).to_have_attribute("data-state", "here")
+    expect(page.get_by_text("2 images did not load")).to_be_visible()
+    tile(page, "a fox").click()
+    expect(page.get_by_role("dialog").get_by_role("button", name="Try again")).to_be_visible()
+    page.keyboard.press("Escape")
     visitor.context.unroute(broken)
-    picture(page, "a fox").get_by_role("button", name="Try again").click()
+    expect(tile(page, "a fox")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Try again")).to_be_focused()
+    page.keyboard.press("Enter")
+    for prompt in ("a fox", "a hen"):
+        expect(picture(page, prompt)).to_have_attribute("data-state", "here")
+        expect(picture(page, prompt).locator(".stand-in")).to_have_count(0)
+    expect(page.get_by_role("button", name="Try again")).to_have_count(0)
+
+
+def test_an_image_that_comes_late_is_shown_whole(
+    arrive: Arrive, alice: httpx.Client, name: str
+) -> None:
+    """When the others have had their places for long: they stay there."""
+    elsewhere(alice, "a fox", "a hen", "an owl")
+    visitor, late = arrive(), Held()
+    visitor.shows_images_elsewhere()
+    visitor.context.route(f"https://{ELSEWHERE}/fox.png", late.take)
+    page = visitor.sign_in(name).page
+    for prompt in ("a hen", "an owl"):
+        expect(picture(page, prompt)).to_have_attribute("data-state", "here")
+    page.wait_for_timeout(SETTLING)
+    before = picture(page, "a hen").bounding_box()
+    late.routes[0].fulfill(content_type="image/svg+xml", body=draw("a fox", 1, 600, 400))
     expect(picture(page, "a fox")).to_have_attribute("data-state", "here")
-    expect(picture(page, "a fox").locator(".stand-in")).to_have_count(0)
+    expect(picture(page, "a fox").locator("img")).to_have_css("object-fit", "contain")
+    assert picture(page, "a hen").bounding_box() == before
+
+
+def test_images_that_all_come_late_still_take_their_form(
+    arrive: Arrive, alice: httpx.Client, name: str
+) -> None:
+    """There was nothing to look at before."""
+    elsewhere(alice, "a fox")
+    visitor, late = arrive(), Held()
+    visitor.shows_images_elsewhere(late.take)
+    page = visitor.sign_in(name).page
+    visitor.wait_until(lambda: bool(late.routes))
+    page.wait_for_timeout(SETTLING)
+    late.routes[0].fulfill(content_type="image/svg+xml", body=draw("a fox", 1, 600, 400))
+    visitor.wait_until(lambda: is_of_form(page, "a fox", 600 / 400))
+
+
+def is_of_form(page: Page, prompt: str, ratio: float) -> bool:
+    box = picture(page, prompt).bounding_box()
+    return box is not None and abs(box["width"] / box["height"] - ratio) < 0.05
 
 
 def test_an_image_that_takes_long_shows_its_prompt_until_it_comes(

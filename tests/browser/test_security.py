@@ -13,6 +13,7 @@ from tests.browser.visitor import (
     Arrive,
     Visitor,
     drawn,
+    fill,
     kept,
     save,
     saved,
@@ -134,7 +135,7 @@ def test_images_are_loaded_over_https_only(arrive: Arrive, name: str) -> None:
     first = {"images": [image], "next": None, "cursor": 1, "count": 1}
     visitor.answers("/api/images?*", lambda route: route.fulfill(json=first))
     page = visitor.sign_in(name).page
-    expect(tiles(page)).to_contain_text(["Try again"])
+    expect(tiles(page)).to_contain_text(["Unavailable"])
     visitor.wait_until(lambda: refused(visitor) == ["img-src"])
     assert [request.failure for request in of_images_elsewhere(visitor)] == ["csp"]
 
@@ -163,12 +164,55 @@ def test_what_is_kept_on_the_device_has_no_token(arrive: Arrive, name: str) -> N
     assert page.evaluate("document.cookie") == ""
 
 
-def test_a_second_tab_has_to_sign_in(arrive: Arrive, alice: httpx.Client, name: str) -> None:
-    alice.post("/api/images", json=drawn("a fox")).raise_for_status()
-    saved(alice)
+def test_a_second_tab_is_signed_in_as_long_as_the_first_is_there(
+    arrive: Arrive, alice: httpx.Client, name: str
+) -> None:
+    """The tabs tell each other: the token is in their memory, and nowhere that outlives them."""
+    fill(alice, "a fox")
     visitor = arrive().sign_in(name)
-    expect(tile(visitor.page, "a fox")).to_be_visible()
+    first = visitor.page
+    expect(tile(first, "a fox")).to_be_visible()
+    with visitor.context.expect_page() as opened:
+        tile(first, "a fox").click(modifiers=["Control"])
+    second = opened.value
+    expect(second.get_by_role("dialog", name="Image: a fox")).to_be_visible()
+    assert "eyJ" not in second.evaluate("JSON.stringify(localStorage)")
+    first.close()
+    second.goto("about:blank")
+    visitor.page = visitor.context.new_page()
+    visitor.page.goto(f"{visitor.server.url}{HOME}")
+    expect(visitor.page.get_by_role("button", name="Sign in")).to_be_enabled()
+    expect(visitor.page.get_by_text("a fox")).to_have_count(0)
+
+
+def test_signing_out_ends_all_tabs_and_leaves_nothing_in_the_browser(
+    arrive: Arrive, alice: httpx.Client, name: str
+) -> None:
+    """Nor in the cache of its answers."""
+    fill(alice, "a secret otter")
+    visitor = arrive().sign_in(name)
+    expect(tile(visitor.page, "a secret otter")).to_be_visible()
+    visitor.wait_until(lambda: "a secret otter" in kept(visitor.page))
     second = visitor.context.new_page()
     second.goto(f"{visitor.server.url}{HOME}")
-    expect(second.get_by_role("button", name="Sign in")).to_be_visible()
-    expect(second.get_by_text("a fox")).to_have_count(0)
+    expect(tile(second, "a secret otter")).to_be_visible()
+    visitor.sign_out()
+    for page in (visitor.page, second):
+        expect(page.get_by_role("button", name="Sign in")).to_be_enabled()
+    visitor.wait_until(lambda: not any(FOUND.search(kept(page)) for page in (visitor.page, second)))
+    assert visitor.page.evaluate(_CACHED) == []
+
+
+FOUND = re.compile("otter|eyJ|alice")
+"""What is the user's."""
+
+_CACHED = """async () => {
+  const found = [];
+  for (const query of ["?limit=60", "/changes?limit=200&after=1", "/1"]) {
+    const address = new URL(`api/images${query}`, document.baseURI);
+    const answer = await fetch(address, { cache: "only-if-cached", mode: "same-origin" })
+      .catch(() => undefined);
+    if (answer?.ok) found.push(await answer.text());
+  }
+  return found;
+}"""

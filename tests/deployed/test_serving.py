@@ -121,6 +121,7 @@ def test_a_token_that_was_meddled_with(alice: Person) -> None:
 
 PROBLEMS: dict[str, tuple[str, str, dict[str, Any], int, str]] = {
     "unknown path": ("GET", "/api/nothing", {}, 404, "no-such-route"),
+    "unknown path of no API": ("GET", "/nothing", {}, 404, "no-such-route"),
     "unknown image": ("GET", "/api/images/9", {}, 404, "not-found"),
     "wrong image": ("POST", "/api/images", {"json": {}}, 400, "invalid-image"),
     "no JSON": (
@@ -271,13 +272,25 @@ def saving(person: Person) -> dict[str, Any]:
 # The gallery
 
 
-@pytest.mark.parametrize("path", ["", "/", "/dashboard/images", "/dashboard/images/7"])
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("", 200),
+        ("/", 200),
+        ("/dashboard", 200),
+        ("/dashboard/images", 200),
+        ("/dashboard/images/7", 200),
+        ("/dashboard/images/7/extra", 404),
+        ("/nothing", 404),
+        ("/a%20b/c", 404),
+    ],
+)
 def test_the_gallery_is_served_under_the_stage(
-    stack: Stack, parameters: Mapping[str, str], path: str
+    stack: Stack, parameters: Mapping[str, str], path: str, status: int
 ) -> None:
     """Whatever its address: the base is the stage's, and the issuer is the one it may call."""
-    page = httpx.get(stack.url + path, follow_redirects=True)
-    assert (page.status_code, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    page = httpx.get(stack.url + path, headers={"Accept": "text/html"}, follow_redirects=True)
+    assert (page.status_code, page.headers["Content-Type"]) == (status, "text/html; charset=utf-8")
     assert f'<base href="/{API_STAGE}/" />' in page.text  # the path as on the stack's own host
     policy = page.headers["Content-Security-Policy"]
     issuer = parameters["OidcTokenEndpoint"].removesuffix("/oauth2/token")

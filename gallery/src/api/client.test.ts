@@ -17,6 +17,7 @@ interface Sent {
   readonly type: string | null;
   readonly body: string;
   readonly keepalive: boolean;
+  readonly cache: string;
 }
 
 /** The API with a network that gives these answers, and what was sent over it. */
@@ -40,6 +41,7 @@ function network(...answers: (Response | Error)[]): { api: Api; sent: Sent[] } {
       type: request.headers.get("Content-Type"),
       body: await request.text(),
       keepalive: request.keepalive,
+      cache: request.cache,
     });
     const answer = answers.shift()!;
     if (answer instanceof Error) throw answer;
@@ -76,10 +78,10 @@ test("every call goes to the API beside the page, with the token", async () => {
   );
   await api.firstPage();
   await api.firstPage(7);
-  await api.olderPage(100);
-  await api.changes(7);
+  await api.olderPage(100, "");
+  await api.changes(7, "");
   await api.image(1);
-  await api.remove(1);
+  await api.remove([1], { cursor: 7, mark: "" });
   await api.sync();
   expect(sent.map(({ line }) => line.replace("https://gallery.example/stage/", ""))).toEqual([
     "GET api/images?limit=60",
@@ -87,10 +89,33 @@ test("every call goes to the API beside the page, with the token", async () => {
     "GET api/images?limit=200&before=100",
     "GET api/images/changes?limit=200&after=7",
     "GET api/images/1",
-    "DELETE api/images/1",
+    "DELETE api/images?cursors=1",
     "POST api/images/sync",
   ]);
   expect(new Set(sent.map(({ token }) => token))).toEqual(new Set(["Bearer first token"]));
+});
+
+test("positions go with their marks, where there are some", async () => {
+  const { api, sent } = network(
+    json({ images: [], next: null, nextMark: null }),
+    json({ changes: [], cursor: 7, mark: "abcdefgh", upToDate: true }),
+    new Response(null, { status: 204 }),
+  );
+  await api.olderPage(100, "hgfedcba");
+  await api.changes(7, "abcdefgh");
+  await api.remove([5, 3], { cursor: 7, mark: "abcdefgh" });
+  expect(sent.map(({ line }) => decodeURIComponent(line.replace(/.*api/, "")))).toEqual([
+    "/images?limit=200&before=100&mark=hgfedcba",
+    "/images/changes?limit=200&after=7&mark=abcdefgh",
+    "/images?cursors=5,3&at=7&mark=abcdefgh",
+  ]);
+});
+
+test("no answer stays in the browser's cache, where it would outlive the session", async () => {
+  const { api, sent } = network(json(IMAGE), json(IMAGE, 201));
+  await api.image(1);
+  await api.save([NEW], "a key");
+  expect(sent.map(({ cache }) => cache)).toEqual(["no-store", "no-store"]);
 });
 
 test("one image is saved by itself, several in a batch, both under their key", async () => {
@@ -114,7 +139,7 @@ test("one image is saved by itself, several in a batch, both under their key", a
 
 test("a deletion outlives the page", async () => {
   const { api, sent } = network(new Response(null, { status: 204 }));
-  await api.remove(1);
+  await api.remove([1], { cursor: 7, mark: "" });
   expect(sent[0]?.keepalive).toBe(true);
 });
 

@@ -19,17 +19,27 @@ export interface Tokens {
   renewed(refused: string): Promise<string>;
 }
 
+/** A cursor and the mark of the entry that stands there; an empty mark is not compared. */
+export interface Position {
+  readonly cursor: number;
+  readonly mark: string;
+}
+
 /** All of it rejects with a Problem. */
 export interface Api {
   /** `atLeast`: `not-synced-yet` unless the library has reached this cursor. */
   firstPage(atLeast?: number, signal?: AbortSignal): Promise<FirstPage>;
-  olderPage(before: number): Promise<Page>;
-  changes(after: number, signal?: AbortSignal): Promise<Changes>;
+  /** `resync-required` if the mark is not that of the entry at `before`, or at `after`. */
+  olderPage(before: number, mark: string): Promise<Page>;
+  changes(after: number, mark: string, signal?: AbortSignal): Promise<Changes>;
   image(cursor: number): Promise<Image>;
   /** Saves 1 to 25 images, all or none; under the same key it may be repeated for 24 hours. */
   save(images: readonly NewImage[], key: string): Promise<readonly Image[]>;
-  /** Outlives the page: also what is sent while it closes arrives. */
-  remove(cursor: number): Promise<void>;
+  /**
+   * Deletes up to 33 images, all or none. `resync-required` if the library that was seen at `position`
+   * is another one now. Outlives the page: also what is sent while it closes arrives.
+   */
+  remove(cursors: readonly number[], position: Position): Promise<void>;
   /** Brings the library up to date with all that was saved before, if `upToDate` says so. */
   sync(): Promise<Synced>;
 }
@@ -55,6 +65,7 @@ export function createApi(base: string, tokens: Tokens, send: typeof fetch = fet
       body: body ? JSON.stringify(body) : null,
       signal: signal ?? null,
       keepalive,
+      cache: "no-store", // or it would outlive the session
     });
     return answer(sendWithToken(request, tokens, send));
   }
@@ -64,9 +75,13 @@ export function createApi(base: string, tokens: Tokens, send: typeof fetch = fet
       const query = { limit: FIRST, ...(atLeast && { at_least: atLeast }) };
       return first(await call("get", "/images", { query, signal }));
     },
-    olderPage: (before) => call("get", "/images", { query: { limit: MOST, before } }),
-    changes: (after, signal) =>
-      call("get", "/images/changes", { query: { limit: MOST, after }, signal }),
+    olderPage: (before, mark) =>
+      call("get", "/images", { query: { limit: MOST, before, ...(mark && { mark }) } }),
+    changes: (after, mark, signal) =>
+      call("get", "/images/changes", {
+        query: { limit: MOST, after, ...(mark && { mark }) },
+        signal,
+      }),
     image: (cursor) => call("get", "/images/{cursor}", { path: { cursor } }),
     async save(images, key) {
       const headers = { "Idempotency-Key": key };
@@ -75,7 +90,13 @@ export function createApi(base: string, tokens: Tokens, send: typeof fetch = fet
       return (await call("post", "/images/batch", { headers, body: { images: [...images] } }))
         .images;
     },
-    remove: (cursor) => call("delete", "/images/{cursor}", { path: { cursor }, keepalive: true }),
+    remove: (cursors, { cursor, mark }) => {
+      const seen = mark ? { at: cursor, mark } : {};
+      return call("delete", "/images", {
+        query: { cursors: [...cursors], ...seen },
+        keepalive: true,
+      });
+    },
     sync: () => call("post", "/images/sync"),
   };
 }
@@ -116,9 +137,9 @@ function search(query: object | undefined): string {
   return query ? `?${new URLSearchParams(Object.entries(query))}` : "";
 }
 
-function first({ images, next, cursor, count }: Page): FirstPage {
+function first({ images, next, nextMark, cursor, mark = "", count }: Page): FirstPage {
   if (cursor === undefined || count === undefined) {
     throw new Problem("not-understood", "The server's first page lacks its cursor or count.");
   }
-  return { images, next, cursor, count };
+  return { images, next, nextMark, cursor, mark, count };
 }

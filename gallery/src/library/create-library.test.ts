@@ -1,6 +1,6 @@
 import { QueryClient, QueryClientProvider, environmentManager } from "@tanstack/solid-query";
 import { IDBFactory } from "fake-indexeddb";
-import { createComponent, createRoot, createSignal } from "solid-js";
+import { createComponent, createEffect, createRoot, createSignal } from "solid-js";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Api } from "../api/client";
 import { Problem } from "../api/problem";
@@ -259,17 +259,13 @@ test("removing hides at once, can be undone, and is sent when it no longer can",
   await pass();
   page.library.remove([3, 1]);
   expect([page.shown(), page.library.count(), page.library.loaded()]).toEqual([[2], 1, 1]);
-  expect(page.library.removal()).toMatchObject({ cursors: [3, 1] });
+  expect(page.library.removals()).toMatchObject([{ cursors: [3, 1] }]);
   page.library.undoRemoval();
   expect([page.shown(), page.library.count()]).toEqual([[3, 2, 1], 3]);
   page.library.remove([3]);
   await pass(HELD);
   expect(server.lives(3)).toBe(false);
-  expect([page.shown(), page.library.count(), page.library.removal()]).toEqual([
-    [2, 1],
-    2,
-    undefined,
-  ]);
+  expect([page.shown(), page.library.count(), page.library.removals()]).toEqual([[2, 1], 2, []]);
 });
 
 test("an image that is not loaded is counted out, too, and only once", async () => {
@@ -290,13 +286,12 @@ test("what could not be removed is back, and says why", async () => {
   const page = open(serverWith(2), net);
   await pass();
   page.library.remove([2]);
-  net.fail(new Problem("unauthenticated", "Sign in again."));
+  net.fail(new Problem("invalid-parameter", "No."));
   await pass(HELD);
   expect(page.shown()).toEqual([2, 1]);
-  expect(page.library.notRemoved()).toMatchObject({
-    cursors: [2],
-    problem: { code: "unauthenticated" },
-  });
+  expect(page.library.notRemoved()).toMatchObject([
+    { cursors: [2], problem: { code: "invalid-parameter" } },
+  ]);
 });
 
 test.each([
@@ -310,6 +305,171 @@ test.each([
   end(page);
   await pass(1);
   expect(server.lives(2)).toBe(false);
+});
+
+test("three deletions in a row are undone one by one, the last first", async () => {
+  const server = serverWith(3);
+  const page = open(server);
+  await pass();
+  for (const cursor of [3, 2, 1]) page.library.remove([cursor]);
+  expect(page.shown()).toEqual([]);
+  const undone = [1, 2, 3, 4].map(() => [page.library.undoRemoval(), page.shown()]);
+  expect(undone).toEqual([
+    [true, [1]],
+    [true, [2, 1]],
+    [true, [3, 2, 1]],
+    [false, [3, 2, 1]],
+  ]);
+  await pass(2 * HELD);
+  expect(server.end).toBe(3);
+});
+
+test("a large deletion goes on in the next page, which never shows what it deletes", async () => {
+  const server = serverWith(100);
+  const net = line();
+  const page = open(server, net);
+  await pass();
+  await page.library.loadAll();
+  await pass(2000);
+  const cursors = Array.from({ length: 90 }, (_, n) => 100 - n);
+  page.library.remove(cursors);
+  expect(page.library.count()).toBe(10);
+  net.fail(new TypeError("Failed to fetch"));
+  await pass(HELD);
+  expect(page.library.removing()).toMatchObject({ done: 0, total: 90 });
+  page.close();
+  await pass(); // its lock is free
+  const next = open(server, net);
+  await pass();
+  expect([next.shown().length, next.library.count(), server.end]).toEqual([10, 10, 100]);
+  net.fail(undefined);
+  events.dispatchEvent(new Event("online"));
+  await pass();
+  await pass();
+  expect([next.shown().length, next.library.count()]).toEqual([10, 10]);
+  expect([next.library.removing(), next.library.notRemoved()]).toEqual([undefined, []]);
+  expect(server.liveAt(server.end)).toHaveLength(10);
+});
+
+test("what one page holds is left to it by another page of the same user", async () => {
+  const server = serverWith(3);
+  const page = open(server);
+  await pass();
+  page.library.remove([3]);
+  const other = open(server);
+  await pass();
+  expect(other.shown()).toEqual([3, 2, 1]);
+  expect(page.library.undoRemoval()).toBe(true);
+  await pass(2 * HELD);
+  expect([server.end, page.shown(), other.shown()]).toEqual([3, [3, 2, 1], [3, 2, 1]]);
+});
+
+test("a deletion is never applied to another library, and who asked for it is told", async () => {
+  const server = serverWith(3);
+  const page = open(server);
+  await pass();
+  page.library.remove([3]);
+  page.library.remove([2]);
+  server.restore(1);
+  server.save([someImage(), someImage(), someImage()]);
+  server.sync();
+  await pass(HELD);
+  await pass(10);
+  expect([server.lives(2), server.lives(3), page.shown()]).toEqual([true, true, [4, 3, 2]]);
+  expect(page.library.notRemoved()).toMatchObject([
+    { cursors: [3], problem: { code: "resync-required" } },
+    { cursors: [2], problem: { code: "resync-required" } },
+  ]);
+  expect(page.library.notRemoved()[0]?.again).toBeUndefined();
+});
+
+test("what was kept of another library is shown no longer than until the first answer", async () => {
+  const server = serverWith(9);
+  open(server);
+  await pass(2000);
+  const shown = server.image(8).prompt;
+  server.restore(2);
+  server.save(Array.from({ length: 8 }, someImage));
+  server.sync();
+  const net = line();
+  const page = open(server, net);
+  await pass();
+  expect(page.library.images().map(({ image }) => image.prompt)).not.toContain(shown);
+  expect([page.shown(), page.library.count()]).toEqual([[10, 9, 8], 10]);
+});
+
+test("pages that are empty are read past, at the top and further down", async () => {
+  const server = serverWith(40);
+  for (let cursor = 1; cursor <= 36; cursor++) server.remove(cursor);
+  const page = open(server);
+  for (let turn = 0; turn < 9; turn++) await pass();
+  expect([page.shown(), page.library.count()]).toEqual([[40, 39, 38], 4]);
+  await page.library.loadOlder();
+  expect([page.shown(), page.library.complete()]).toEqual([[40, 39, 38, 37], false]);
+  await page.library.loadOlder();
+  expect([page.shown(), page.library.complete()]).toEqual([[40, 39, 38, 37], true]);
+});
+
+test("a library whose loaded images are all deleted shows the others", async () => {
+  const page = open(serverWith(9));
+  await pass();
+  page.library.remove([9, 8, 7]);
+  for (let turn = 0; turn < 9; turn++) await pass();
+  expect(page.shown()).toEqual([6, 5, 4, 3]);
+});
+
+test("all of the library is loaded on demand, until that is called off", async () => {
+  const page = open(serverWith(40));
+  await pass();
+  const stop = new AbortController();
+  const loading = page.library.loadAll(stop.signal);
+  stop.abort();
+  await loading;
+  expect([page.library.loaded(), page.library.complete()]).toEqual([7, false]);
+  await page.library.loadAll();
+  expect([page.library.loaded(), page.library.complete()]).toEqual([40, true]);
+});
+
+test("loading all of it ends where there is trouble, and says which", async () => {
+  const net = line();
+  const page = open(serverWith(40), net);
+  await pass();
+  net.fail(new Problem("unauthenticated", "Sign in again."));
+  await page.library.loadAll();
+  expect([page.library.loaded(), page.library.problem()?.code]).toEqual([3, "unauthenticated"]);
+});
+
+test("what others delete is told apart from what was deleted here", async () => {
+  const server = serverWith(4);
+  const page = open(server);
+  await pass();
+  page.library.remove([4]);
+  server.remove(3);
+  await pass(HELD);
+  await pass();
+  expect([4, 3, 2].map((cursor) => page.library.deletedElsewhere(cursor))).toEqual([
+    false,
+    true,
+    false,
+  ]);
+});
+
+test("each save that is confirmed is told", async () => {
+  const page = open(serverWith(1));
+  await pass();
+  const told: (readonly number[])[] = [];
+  createRoot((close) => {
+    createEffect(() => {
+      const images = page.library.confirmed();
+      if (images) told.push(images.map(({ cursor }) => cursor));
+    });
+    pages.push({ close } as Page);
+  });
+  await page.library.save([someImage()]);
+  await pass();
+  await page.library.save([someImage(), someImage()]);
+  await pass();
+  expect(told).toEqual([[2], [3, 4]]);
 });
 
 test("an image is found among those loaded, else asked for", async () => {

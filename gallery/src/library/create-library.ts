@@ -1,17 +1,18 @@
 /** Composes one user's library from the query cache, the outbox, the removals and the device. */
 
 import { useQueryClient, type QueryClient } from "@tanstack/solid-query";
-import { createEffect, createMemo, createSignal, on, onCleanup, type Accessor } from "solid-js";
+import { createEffect, createMemo, createSignal, onCleanup, type Accessor } from "solid-js";
 import type { Api } from "../api/client";
 import { Problem } from "../api/problem";
+import { enter } from "../pages";
 import { find, isCounted, isVoid, type Image, type Library } from "./library";
 import { createQuery } from "./observe";
 import { Outbox, type Entry } from "./outbox";
 import type { Device } from "./persist";
 import { catchUp, follow, imageQuery, libraryQuery, loadOlder } from "./queries";
-import { Removals, type Removing } from "./removal";
+import { hiddenBy, progressOf, Removals, removalsIn, type Entry as Deleting } from "./removal";
 import { saveOf, savedTile, tilesOf, type Tile } from "./tile";
-import type { LibraryHook } from "./use-library";
+import type { LibraryHook, NotRemoved } from "./use-library";
 
 /** Milliseconds in which changes are gathered before they are kept on the device. */
 const KEEP_AFTER = 1000;
@@ -30,17 +31,23 @@ export interface Sources {
 export function createLibrary({ user, api, device, signedIn }: Sources): LibraryHook {
   const client = useQueryClient();
   const [outbox, entries] = createOutbox(user, api, device, client);
-  const [removals, removing] = createRemovals(user, api, client);
+  const [removals, deleting, restored] = createRemovals(user, api, device, client);
   const older = createOlder(user, api, client);
   const single = createSingle(user, api);
   const query = createQuery(() =>
-    libraryQuery(user, { api, kept: () => device.library(user), saved: () => lastOf(entries()) }),
+    libraryQuery(user, {
+      api,
+      kept: async () => {
+        await restored; // or what an earlier page deletes would be seen once more
+        return device.library(user);
+      },
+      saved: () => lastOf(entries()),
+    }),
   );
-  const library = createMemo(() => query().data);
+  /** Not what the server has no more: better nothing for a moment than another's image. */
+  const library = createMemo(() => (query().data?.outdated ? undefined : query().data));
 
-  const hidden = createMemo(
-    () => new Set([...(removing().held?.cursors ?? []), ...removing().going]),
-  );
+  const hidden = createMemo(() => new Set(hiddenBy(deleting())));
   const isShown = (tile: Tile) => tile.kind === "pending" || !hidden().has(tile.image.cursor);
   /** What the library does not have yet. */
   const onTop = createMemo(() => {
@@ -60,6 +67,27 @@ export function createLibrary({ user, api, device, signedIn }: Sources): Library
     return there.count + onTop().filter(isSaved).length - leaving.length;
   });
 
+  const notRemoved = createMemo(() => notRemovedOf(removals, deleting()));
+  const confirmed = createMemo(() => imagesOf(entries().findLast(isConfirmed)));
+  /** Deleted from here, whether done or not. */
+  const removed = new Set<number>();
+  createEffect(() => {
+    const sent = deleting().filter(({ state }) => state !== "held");
+    for (const { deletion } of sent) deletion.cursors.forEach((cursor) => removed.add(cursor));
+  });
+
+  function remove(cursors: readonly number[]): void {
+    const { cursor = 0, mark = "" } = library() ?? {};
+    removals.remove(cursors, { cursor, mark });
+  }
+
+  async function loadAll(signal?: AbortSignal): Promise<void> {
+    while (library()?.next && !signal?.aborted) {
+      await older.load();
+      if (older.problem()) return;
+    }
+  }
+
   function known(cursor: number): Image | undefined {
     const there = library();
     const fresh = onTop()
@@ -73,10 +101,26 @@ export function createLibrary({ user, api, device, signedIn }: Sources): Library
     return hidden().has(cursor) || (there !== undefined && isVoid(there, cursor));
   }
 
-  createEffect(on(library, (now, before) => now && settle(outbox, removals, now, before)));
-  createEffect(() => signedIn() && outbox.wake());
+  function wake(): void {
+    outbox.wake();
+    removals.wake();
+    void removals.restore();
+  }
+
+  let before: Library | undefined;
+  createEffect(() => {
+    const now = library();
+    if (!now) return;
+    settle(outbox, removals, now, before);
+    before = now;
+  });
+  /** What is shown may be gone while there is more: deleted, or not on the pages that were read. */
+  createEffect(() => {
+    if (!images().length && library()?.next && !older.problem()) void older.load();
+  });
+  createEffect(() => signedIn() && wake());
   keep(library, (now) => void device.keepLibrary(user, now));
-  listen("online", () => outbox.wake());
+  listen("online", wake);
   listen("pagehide", () => removals.close());
 
   return {
@@ -98,10 +142,15 @@ export function createLibrary({ user, api, device, signedIn }: Sources): Library
     save: (some) => outbox.add(some),
     discard: (id) => void outbox.discard(saveOf(id)),
     retry: (id) => outbox.retry(saveOf(id)),
-    remove: (cursors) => removals.remove(cursors),
-    undoRemoval: () => removals.undo(),
-    removal: () => removing().held,
-    notRemoved: () => removing().failed,
+    remove,
+    undoRemoval: (id) => removals.undo(id),
+    removals: () => removalsIn(deleting()),
+    removing: () => progressOf(deleting()),
+    notRemoved,
+    confirmed,
+    deletedElsewhere: (cursor) => !removed.has(cursor) && !!library() && isVoid(library()!, cursor),
+    loadAll,
+    finish: () => removals.finish(),
   };
 }
 
@@ -123,17 +172,33 @@ function createOutbox(user: string, api: Api, device: Device, client: QueryClien
   return [outbox, entries] as const;
 }
 
-function createRemovals(user: string, api: Api, client: QueryClient) {
-  const [removing, changed] = createSignal<Removing>({ going: [] });
+function createRemovals(user: string, api: Api, device: Device, client: QueryClient) {
+  const [deleting, changed] = createSignal<readonly Deleting[]>([]);
+  const page = enter("image-storage library", navigator.locks);
   const removals = new Removals({
-    send: (cursor) => api.remove(cursor),
+    kept: device.deletions(user, page),
+    send: (cursors, position) => api.remove(cursors, position),
     sent: () => void catchUp(client, user),
     changed,
     now: Date.now,
     later,
   });
-  onCleanup(() => removals.close());
-  return [removals, removing] as const;
+  onCleanup(() => {
+    removals.close();
+    removals.stop();
+    page.leave();
+  });
+  return [removals, deleting, removals.restore()] as const;
+}
+
+function notRemovedOf(removals: Removals, deleting: readonly Deleting[]): readonly NotRemoved[] {
+  return deleting.flatMap(({ state, deletion: { id }, left: cursors, problem }) => {
+    if (state !== "failed" || !problem) return [];
+    const again = () => removals.again(id);
+    const discard = () => removals.discard(id);
+    const isUseless = problem.code === "resync-required";
+    return [{ id, cursors, problem, discard, ...(!isUseless && { again }) }];
+  });
 }
 
 /** Older pages: one at a time, and what went wrong with the last. */
@@ -169,11 +234,12 @@ function inOurWords(problem: Problem | null): Problem | null {
   return problem?.code === "not-found" ? NOT_FOUND : problem;
 }
 
-/** Drops what the library itself shows now; all, if it was started over and goes back in time. */
+/** Drops what the library itself shows now; all, if the server has another one. */
 function settle(outbox: Outbox, removals: Removals, now: Library, before?: Library): void {
-  const isOlder = before !== undefined && now.cursor < before.cursor;
-  outbox.reached(isOlder ? Infinity : now.cursor);
-  removals.reached((cursor) => isOlder || isVoid(now, cursor));
+  const isAnother = before !== undefined && now.log !== before.log;
+  outbox.reached(isAnother ? Infinity : now.cursor);
+  if (isAnother) removals.outlived();
+  removals.reached((cursor) => isVoid(now, cursor));
 }
 
 /** Keeps the newest value, a moment after it has changed. */
@@ -203,6 +269,14 @@ function listen(event: "online" | "pagehide", listener: () => void): void {
 function later(back: () => void, milliseconds: number): () => void {
   const timer = setTimeout(back, milliseconds);
   return () => clearTimeout(timer);
+}
+
+function isConfirmed({ state }: Entry): boolean {
+  return state === "saved";
+}
+
+function imagesOf(entry: Entry | undefined): readonly Image[] | undefined {
+  return entry?.state === "saved" ? entry.images : undefined;
 }
 
 function lastOf(entries: readonly Entry[]): number {

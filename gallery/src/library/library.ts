@@ -15,16 +15,25 @@ export interface Library {
   readonly images: readonly Image[];
   /** All changes up to here are folded in. */
   readonly cursor: number;
+  /** The mark of the entry at `cursor`. Marks tell one log from another; an empty one tells nothing. */
+  readonly mark: string;
   /** Live images at `cursor`, loaded or not. */
   readonly count: number;
   /** The older page to read is the one `before` this; null when all is loaded. */
   readonly next: number | null;
+  /** The mark of the entry at `next`. */
+  readonly nextMark: string;
+  /** Another one than before if the server has another log now, as after a restore. */
+  readonly log: string;
+  /** A mark did not fit: this is not what the server has, and must be started over. */
+  readonly outdated?: true;
   /** Deleted since, below `next`: an older page that was read before may still have them. */
   readonly gone: readonly number[];
 }
 
-export function fromFirstPage({ images, cursor, count, next }: FirstPage): Library {
-  return { images, cursor, count, next, gone: [] };
+export function fromFirstPage(page: FirstPage, log = ""): Library {
+  const { images, cursor, mark, count, next, nextMark } = page;
+  return { images, cursor, mark, count, next, nextMark: nextMark ?? "", log, gone: [] };
 }
 
 /** With the page that was read `before` a cursor; the same library if that is not its `next`. */
@@ -36,6 +45,7 @@ export function withOlderPage(library: Library, before: number, page: Page): Lib
     ...library,
     images: [...library.images, ...older],
     next: page.next,
+    nextMark: page.nextMark ?? "",
     gone: library.gone.filter((cursor) => page.next !== null && cursor < page.next),
   };
 }
@@ -52,10 +62,11 @@ export function withChanges(library: Library, after: number, feed: Changes): Lib
     changes.flatMap((change) => ("deleted" in change ? [change.deleted] : [])),
   );
   return {
+    ...library,
     images: without([...saved.reverse(), ...library.images], deleted),
     cursor: feed.cursor,
+    mark: feed.mark,
     count: library.count + growth(library.cursor, feed.cursor, deleted.size),
-    next: library.next,
     gone: [...library.gone, ...[...deleted].filter((cursor) => isBelow(library, cursor))],
   };
 }
@@ -102,5 +113,6 @@ export function isVoid(library: Library, cursor: number): boolean {
 export function top(library: Library, most: number): Library {
   const last = library.images[most - 1];
   if (!last || library.images.length === most) return library;
-  return { ...library, images: library.images.slice(0, most), next: last.cursor, gone: [] };
+  const images = library.images.slice(0, most);
+  return { ...library, images, next: last.cursor, nextMark: "", gone: [] };
 }

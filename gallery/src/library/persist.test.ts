@@ -1,9 +1,12 @@
 import { IDBFactory } from "fake-indexeddb";
+import { createStore, keys, set } from "idb-keyval";
 import { beforeEach, expect, test, vi } from "vitest";
+import type { Pages } from "../pages";
 import { ModelServer, someImage } from "../testing/server";
 import { fromFirstPage, type Library } from "./library";
 import type { Save } from "./outbox";
-import { Device } from "./persist";
+import { Device, IMAGES_LAST, UNSENT_LASTS } from "./persist";
+import type { Deletion } from "./removal";
 
 beforeEach(() => {
   vi.stubGlobal("indexedDB", new IDBFactory());
@@ -19,6 +22,15 @@ function aLibrary(size: number): Library {
 
 function aSave(id: string): Save {
   return { id, key: `key of ${id}`, images: [someImage()] };
+}
+
+function aDeletion(id: string): Deletion {
+  return { id, cursors: [7, 5], position: { cursor: 9, mark: "abcdefgh" }, until: 7 };
+}
+
+/** A page, and which others are still there. */
+function aPage(name: string, others: readonly string[] = []): Pages {
+  return { name, others: async () => new Set(others) };
 }
 
 test("a library is found again, by its user alone", async () => {
@@ -51,19 +63,93 @@ test("saves are kept in their order, each with its latest state", async () => {
   expect(await new Device("gallery").saves("bob").load()).toEqual([]);
 });
 
+test("deletions are left to the page that has them, and taken up when it is no more", async () => {
+  const device = new Device("gallery");
+  const first = device.deletions("alice", aPage("first"));
+  await first.put(aDeletion("one"));
+  await first.put(aDeletion("two"));
+  await first.put({ ...aDeletion("one"), cursors: [5] });
+  await first.drop("two");
+  const second = (...others: string[]) =>
+    device.deletions("alice", aPage("second", others)).adopt();
+  expect(await second("first")).toEqual([]);
+  expect(await second()).toEqual([{ ...aDeletion("one"), cursors: [5] }]);
+  expect(await device.deletions("alice", aPage("third", ["second"])).adopt()).toEqual([]);
+  expect(await device.deletions("bob", aPage("third")).adopt()).toEqual([]);
+});
+
+test("what two pages take up at once, one of them has", async () => {
+  const device = new Device("gallery");
+  await device.deletions("alice", aPage("first")).put(aDeletion("one"));
+  const adopted = await Promise.all(
+    ["second", "third"].map((name) => device.deletions("alice", aPage(name)).adopt()),
+  );
+  expect(adopted.flat()).toHaveLength(1);
+});
+
+test("images that nobody came to see for a week are forgotten, whoever's they are", async () => {
+  let now = 1;
+  const device = new Device("gallery", () => now);
+  await device.keepLibrary("alice", aLibrary(1));
+  await device.saves("alice").put(aSave("first"));
+  now += IMAGES_LAST / 2;
+  await device.keepLibrary("bob", aLibrary(1));
+  now += IMAGES_LAST / 2 + 1;
+  await device.sweep();
+  expect(await device.library("alice")).toBeUndefined();
+  expect(await device.library("bob")).toBeDefined();
+  expect(await device.saves("alice").load()).toHaveLength(1);
+});
+
+test("what was never sent is forgotten after a month", async () => {
+  let now = 1;
+  const device = new Device("gallery", () => now);
+  await device.saves("alice").put(aSave("first"));
+  await device.deletions("alice", aPage("first")).put(aDeletion("one"));
+  now += UNSENT_LASTS;
+  await device.sweep();
+  expect(await device.saves("alice").load()).toHaveLength(1);
+  now += 1;
+  await device.sweep();
+  expect(await device.saves("alice").load()).toEqual([]);
+  expect(await device.deletions("alice", aPage("second")).adopt()).toEqual([]);
+});
+
+test("what an earlier version kept is sent if it is a save, and swept if it is a library", async () => {
+  const store = createStore("gallery", "users");
+  await set("saves 1 alice", [aSave("first")], store);
+  await set("library 1 alice", aLibrary(1), store);
+  const device = new Device("gallery");
+  await device.sweep();
+  expect(await device.saves("alice").load()).toMatchObject([{ id: "first" }]);
+  await device.saves("alice").put(aSave("second"));
+  expect(await device.saves("alice").load()).toMatchObject([{ id: "first" }, { id: "second" }]);
+  expect(await keys(store)).toEqual(["saves 1 alice"]);
+});
+
 test("forgetting a user leaves nothing of that user, and all of others", async () => {
   const device = new Device("gallery");
   for (const user of ["alice", "bob"]) {
     await device.keepLibrary(user, aLibrary(1));
     await device.saves(user).put(aSave(user));
+    await device.deletions(user, aPage("first")).put(aDeletion(user));
   }
   await device.forget("alice");
+  expect(await device.deletions("alice", aPage("second")).adopt()).toEqual([]);
   expect([await device.library("alice"), await device.saves("alice").load()]).toEqual([
     undefined,
     [],
   ]);
   expect(await device.library("bob")).toBeDefined();
   expect(await device.saves("bob").load()).toHaveLength(1);
+});
+
+test("of a list that is empty again nothing stays, not even whose it was", async () => {
+  const device = new Device("gallery");
+  await device.saves("alice").put(aSave("first"));
+  await device.saves("alice").drop("first");
+  await device.deletions("alice", aPage("first")).drop("none");
+  expect(await keys(createStore("gallery", "users"))).toEqual([]);
 });
 
 test("where the browser keeps nothing, nothing is found and nothing breaks", async () => {
@@ -77,6 +163,10 @@ test("where the browser keeps nothing, nothing is found and nothing breaks", asy
   await device.keepLibrary("alice", aLibrary(1));
   await saves.put(aSave("first"));
   await saves.drop("first");
+  const deletions = device.deletions("alice", aPage("first"));
+  await deletions.put(aDeletion("one"));
+  expect(await deletions.adopt()).toEqual([]);
+  await device.sweep();
   await device.forget("alice");
   expect([await device.library("alice"), await saves.load()]).toEqual([undefined, []]);
 });

@@ -1,44 +1,136 @@
-/** What is kept on this device, in IndexedDB: each user's newest images, and saves not confirmed. */
+/**
+ * What is kept on this device, in IndexedDB: each user's newest images, and saves and deletions that
+ * are not confirmed. All of it has an age, and goes when the gallery is next opened after that.
+ */
 
-import { createStore, delMany, get, set, update, type UseStore } from "idb-keyval";
+import {
+  createStore,
+  delMany,
+  entries,
+  get,
+  promisifyRequest,
+  set,
+  type UseStore,
+} from "idb-keyval";
+import type { Pages } from "../pages";
 import { top, type Library } from "./library";
 import { withSave, type Kept, type Save } from "./outbox";
+import { withDeletion, type Deletion, type KeptDeletions } from "./removal";
 
 /** As many images as are kept: some screens full. Older ones are read again. */
 const MOST = 500;
+
+const DAY = 24 * 3600_000;
+
+/** Milliseconds that images stay after they were last shown: a device may be others' too. */
+export const IMAGES_LAST = 7 * DAY;
+
+/** The same for what was never confirmed: it is the only copy of what its user did. */
+export const UNSENT_LASTS = 30 * DAY;
+
+/** A value with the time when it was written, in milliseconds since 1970. */
+interface Dated<T> {
+  readonly at: number;
+  readonly value: T;
+}
+
+/** As lists were kept before they had a time. */
+type List<T> = Dated<readonly T[]> | readonly T[];
+
+/** A deletion, and the page that has it in hand. */
+interface Owned extends Deletion {
+  readonly page: string;
+}
 
 /** Where the browser keeps nothing (private windows, a full disk), nothing is found. */
 export class Device {
   readonly #store: UseStore;
 
   /** `name` tells apart what must not mix: two stages of an origin, two issuers. */
-  constructor(name: string) {
+  constructor(
+    name: string,
+    private readonly now: () => number = Date.now,
+  ) {
     this.#store = createStore(name, "users");
   }
 
   /** The library as it was kept, if it was. */
-  library(user: string): Promise<Library | undefined> {
-    return quietly(() => get<Library>(libraryOf(user), this.#store));
+  async library(user: string): Promise<Library | undefined> {
+    return (await quietly(() => get<Dated<Library>>(libraryOf(user), this.#store)))?.value;
   }
 
   async keepLibrary(user: string, library: Library): Promise<void> {
-    await quietly(() => set(libraryOf(user), top(library, MOST), this.#store));
+    const kept = { at: this.now(), value: top(library, MOST) };
+    await quietly(() => set(libraryOf(user), kept, this.#store));
   }
 
   saves(user: string): Kept {
-    const name = savesOf(user);
-    const change = (next: (saves: readonly Save[]) => readonly Save[]) =>
-      quietly(() => update<readonly Save[]>(name, (saves = []) => next(saves), this.#store));
+    const list = this.#list<Save>(savesOf(user));
     return {
-      load: async () => (await quietly(() => get<readonly Save[]>(name, this.#store))) ?? [],
-      put: (save) => change((saves) => withSave(saves, save)),
-      drop: (id) => change((saves) => saves.filter((save) => save.id !== id)),
+      load: list.load,
+      put: (save) => list.change((saves) => withSave(saves, save)),
+      drop: (id) => list.change((saves) => saves.filter((save) => save.id !== id)),
+    };
+  }
+
+  deletions(user: string, pages: Pages): KeptDeletions {
+    const list = this.#list<Owned>(deletionsOf(user));
+    return {
+      adopt: async () => {
+        const others = await pages.others();
+        const isLeft = ({ page }: Owned) => !others.has(page) && page !== pages.name;
+        const left = (await list.load()).filter(isLeft).map(({ id }) => id);
+        if (!left.length) return [];
+        await list.change((all) =>
+          all.map((one) => (isLeft(one) ? { ...one, page: pages.name } : one)),
+        );
+        const mine = ({ id, page }: Owned) => page === pages.name && left.includes(id);
+        return (await list.load()).filter(mine).map(({ page, ...deletion }) => deletion);
+      },
+      put: (deletion) => list.change((all) => withDeletion(all, { ...deletion, page: pages.name })),
+      drop: (id) => list.change((all) => all.filter((one) => one.id !== id)),
     };
   }
 
   async forget(user: string): Promise<void> {
-    await quietly(() => delMany([libraryOf(user), savesOf(user)], this.#store));
+    const names = [libraryOf(user), savesOf(user), deletionsOf(user)];
+    await quietly(() => delMany(names, this.#store));
   }
+
+  /** Forgets whatever is too old, whoever's it is. */
+  async sweep(): Promise<void> {
+    const all = (await quietly(() => entries<string, unknown>(this.#store))) ?? [];
+    const old = all.filter(([name, value]) => this.now() - this.#timeOf(value) > lasts(name));
+    const names = old.map(([name]) => name);
+    await quietly(() => delMany(names, this.#store));
+  }
+
+  /** A list from before lists had a time counts as written now: it may be unsent work. */
+  #timeOf(value: unknown): number {
+    return Array.isArray(value) ? this.now() : ((value as Partial<Dated<unknown>>).at ?? 0);
+  }
+
+  #list<T>(name: string) {
+    return {
+      load: async () => listIn(await quietly(() => get<List<T>>(name, this.#store))),
+      /** Of an empty one nothing stays, not even its name. */
+      change: async (next: (list: readonly T[]) => readonly T[]): Promise<void> => {
+        await quietly(() =>
+          this.#store("readwrite", async (store) => {
+            const old = await promisifyRequest<List<T> | undefined>(store.get(name));
+            const value = next(listIn(old));
+            if (value.length) store.put({ at: this.now(), value }, name);
+            else store.delete(name);
+            await promisifyRequest(store.transaction);
+          }),
+        );
+      },
+    };
+  }
+}
+
+function listIn<T>(kept: List<T> | undefined): readonly T[] {
+  return kept === undefined ? [] : "value" in kept ? kept.value : kept;
 }
 
 async function quietly<T>(action: () => Promise<T>): Promise<T | undefined> {
@@ -49,11 +141,21 @@ async function quietly<T>(action: () => Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** The form's version is part of the name: what another version kept is not found. */
+const LIBRARY = "library 2 ";
+
+/** The form's version is part of the name: what another version kept is not found, and swept. */
 function libraryOf(user: string): string {
-  return `library 1 ${user}`;
+  return `${LIBRARY}${user}`;
 }
 
 function savesOf(user: string): string {
   return `saves 1 ${user}`;
+}
+
+function deletionsOf(user: string): string {
+  return `deletions 1 ${user}`;
+}
+
+function lasts(name: string): number {
+  return name.startsWith(LIBRARY) ? IMAGES_LAST : UNSENT_LASTS;
 }

@@ -191,15 +191,50 @@ test("a cursor beyond the library's end starts over", async () => {
   expect(page.library).toMatchObject({ cursor: 5, count: 5 });
 });
 
-test("an older page beyond the library's end is a problem until the next look", async () => {
+test("an older page beyond the library's end starts over", async () => {
   const page = open(serverWith(9));
   await page.ready();
   page.server.restore(2);
-  await expect(loadOlder(page.client, "alice", page.api)).rejects.toMatchObject({
-    code: "resync-required",
-  });
-  await catchUp(page.client, "alice");
+  await loadOlder(page.client, "alice", page.api);
+  await page.ready();
   expect(page.library).toMatchObject({ cursor: 2, count: 2 });
+});
+
+describe("a library that a restore and new saves have replaced", () => {
+  async function replaced(): Promise<Page> {
+    const page = open(serverWith(9));
+    await page.ready();
+    page.server.restore(2);
+    page.server.save(Array.from({ length: 20 }, someImage));
+    page.server.sync();
+    return page;
+  }
+
+  test("is found out by the feed, and started over: nothing of the two is mixed", async () => {
+    const page = await replaced();
+    const { log } = page.library!;
+    await catchUp(page.client, "alice");
+    await page.loadAll();
+    expect(page.library?.images).toEqual(page.server.liveAt(22));
+    expect(page.library?.log).not.toBe(log);
+  });
+
+  test("is found out by an older page", async () => {
+    const page = await replaced();
+    await loadOlder(page.client, "alice", page.api);
+    await page.ready();
+    await page.loadAll();
+    expect(page.library?.images).toEqual(page.server.liveAt(22));
+  });
+
+  test("is not taken for what it is not: who was away for long has the same one", async () => {
+    const page = open(serverWith(9));
+    const { log } = await page.ready();
+    for (let n = 0; n < 100; n++) page.server.save([someImage()]);
+    page.server.sync();
+    await catchUp(page.client, "alice");
+    expect([page.library?.cursor, page.library?.log]).toEqual([109, log]);
+  });
 });
 
 test("a first page that must show a save syncs until it does", async () => {
@@ -297,9 +332,9 @@ describe("as time goes by", () => {
         return answer();
       },
     });
-    await vi.advanceTimersByTimeAsync(4000);
+    await vi.advanceTimersByTimeAsync(3000);
     expect(page.observer.getCurrentResult()).toMatchObject({ status: "pending" });
-    await vi.advanceTimersByTimeAsync(4000);
+    await vi.advanceTimersByTimeAsync(5000);
     expect(page.library?.cursor).toBe(9);
   });
 });

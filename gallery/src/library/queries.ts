@@ -4,7 +4,7 @@
  */
 
 import type { QueryClient } from "@tanstack/solid-query";
-import type { Api, Changes, FirstPage, Image } from "../api/client";
+import type { Api, Changes, FirstPage, Image, Page } from "../api/client";
 import { backoff, isTransient, type Problem } from "../api/problem";
 import { fromFirstPage, withChanges, withOlderPage, type Library } from "./library";
 import type { Options } from "./observe";
@@ -78,17 +78,40 @@ export function imageQuery(user: string, cursor: number, api: Api): Options<Imag
   };
 }
 
-/** Reads the next older page. A poll that goes on meanwhile loses nothing by it, nor does this. */
+/**
+ * Reads on until older images came, or there are none: a page may have none and yet not be the last.
+ * A poll that goes on meanwhile loses nothing by it, nor does this.
+ */
 export async function loadOlder(client: QueryClient, user: string, api: Api): Promise<void> {
-  const before = newest(client, user)?.next;
-  if (!before) return;
-  const page = await client.fetchQuery({
-    queryKey: olderKey(user, before),
-    queryFn: () => api.olderPage(before),
-    ...patience,
-    gcTime: 0,
-  });
-  change(client, user, (library) => withOlderPage(library, before, page));
+  for (let came = 0; !came;) {
+    const library = newest(client, user);
+    if (!library?.next) return;
+    const page = await olderPage(client, user, api, library);
+    if (!page) return catchUp(client, user);
+    change(client, user, (now) => withOlderPage(now, library.next!, page));
+    came = (newest(client, user)?.images.length ?? 0) - library.images.length;
+  }
+}
+
+/** Undefined if the library is not the server's any more: the next look starts it over. */
+async function olderPage(
+  client: QueryClient,
+  user: string,
+  api: Api,
+  { next, nextMark }: Library,
+): Promise<Page | undefined> {
+  try {
+    return await client.fetchQuery({
+      queryKey: olderKey(user, next!),
+      queryFn: () => api.olderPage(next!, nextMark),
+      ...patience,
+      gcTime: 0,
+    });
+  } catch (problem) {
+    if ((problem as Problem).code !== "resync-required") throw problem;
+    change(client, user, (library) => ({ ...library, outdated: true }));
+    return undefined;
+  }
 }
 
 /** After a save: sync, so that the reads have it; then catch up by them. */
@@ -133,19 +156,24 @@ async function caughtUp(
   signal: AbortSignal,
 ): Promise<Library | undefined> {
   for (let answers = 0; answers < MOST_ANSWERS; answers++) {
-    const after = newest(client, user)?.cursor;
-    const feed = after === undefined ? undefined : await changes(api, after, signal);
+    const library = newest(client, user);
+    if (!library || library.outdated) return undefined;
+    const feed = await changes(api, library, signal);
     signal.throwIfAborted();
-    if (after === undefined || !feed) return undefined;
-    change(client, user, (library) => withChanges(library, after, feed));
-    if (feed.upToDate) return newest(client, user);
+    if (feed) change(client, user, (now) => withChanges(now, library.cursor, feed));
+    else change(client, user, (now) => ({ ...now, outdated: true }));
+    if (feed?.upToDate) return newest(client, user);
   }
   return undefined;
 }
 
-/** Undefined if the cursor lies beyond the library's end, as after a restore. */
-function changes(api: Api, after: number, signal: AbortSignal): Promise<Changes | undefined> {
-  return api.changes(after, signal).catch((problem: Problem) => {
+/** Undefined if the library is not the server's any more, as after a restore. */
+function changes(
+  api: Api,
+  { cursor, mark }: Library,
+  signal: AbortSignal,
+): Promise<Changes | undefined> {
+  return api.changes(cursor, mark, signal).catch((problem: Problem) => {
     if (problem.code !== "resync-required") throw problem;
     return undefined;
   });
@@ -161,7 +189,10 @@ async function startedOver(
   const page = await firstPage(api, saved(), signal);
   signal.throwIfAborted();
   await client.cancelQueries({ queryKey: olderKey(user) });
-  return fromFirstPage(page);
+  const before = newest(client, user);
+  if (before && !before.outdated) return fromFirstPage(page, before.log);
+  client.removeQueries({ queryKey: ["image", user] });
+  return fromFirstPage(page, crypto.randomUUID());
 }
 
 /**

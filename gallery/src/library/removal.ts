@@ -1,35 +1,76 @@
 /**
- * Deletions. They are hidden at once, held back for some seconds, and then sent one after another.
- * A page that closes sends what it holds: who closes it has not pressed Undo.
+ * Deletions that are not done yet. Each hides its images at once, is kept on the device, and can be
+ * undone for some seconds of its own. Then it is sent, some images at a time, until all are answered:
+ * after network trouble, a reload or a new sign-in it goes on with what is left.
+ *
+ *   held ──► going ──► done        undo: held ──► nothing
+ *               └────► failed      (the images are back)
+ *
+ * A page that closes sends what it holds, and the next page sends what is left of it: who closes a
+ * page has not pressed Undo.
  */
 
-import { asProblem, backoff, isTransient, type Problem } from "../api/problem";
+import type { Position } from "../api/client";
+import { Problem, asProblem, backoff, isTransient } from "../api/problem";
 
-/** Deletions that can still be undone, until a time in milliseconds since 1970. */
-export interface Removal {
+/** A deletion as the device keeps it. */
+export interface Deletion {
+  readonly id: string;
   readonly cursors: readonly number[];
+  /** The library that was seen when it was decided. */
+  readonly position: Position;
+  /** Until when it can be undone: milliseconds since 1970. */
   readonly until: number;
 }
 
-/** Deletions that did not come about: the images are back. */
-export interface NotRemoved {
-  readonly cursors: readonly number[];
-  readonly problem: Problem;
+/** A deletion that can still be undone, until a time in milliseconds since 1970. */
+export type Removal = Pick<Deletion, "id" | "cursors" | "until">;
+
+/** How many images of those that are being deleted are done. */
+export interface Progress {
+  readonly done: number;
+  readonly total: number;
+  /** Why it takes longer: it is tried again by itself. */
+  readonly delay?: Problem;
 }
 
-export interface Removing {
-  readonly held?: Removal;
-  /** Being sent, or done and not yet gone from the library. */
-  readonly going: readonly number[];
-  readonly failed?: NotRemoved;
+/** A deletion that did not come about: its images are back. */
+export interface NotRemoved {
+  readonly id: string;
+  readonly cursors: readonly number[];
+  readonly problem: Problem;
+  /** Tries once more; absent where that would be of no use. */
+  readonly again?: () => void;
+  /** Gives up. */
+  discard(): void;
+}
+
+export interface Entry {
+  readonly state: "held" | "going" | "done" | "failed";
+  readonly deletion: Deletion;
+  /** Those of its images that are not known to be deleted. */
+  readonly left: readonly number[];
+  /** Why it failed, or (`going`) why it waits. */
+  readonly problem?: Problem;
+}
+
+/** Where deletions are kept. */
+export interface KeptDeletions {
+  /** Those that no page has in hand any more; this one has them from now on. */
+  adopt(): Promise<readonly Deletion[]>;
+  /** Replaces the one of the same id. */
+  put(deletion: Deletion): Promise<void>;
+  drop(id: string): Promise<void>;
 }
 
 export interface Surroundings {
+  readonly kept: KeptDeletions;
   /** Rejects with a Problem, or with what `fetch` threw. */
-  send(cursor: number): Promise<void>;
-  /** Told when something was deleted: the library has yet to learn of it. */
+  send(cursors: readonly number[], position: Position): Promise<void>;
+  /** Told when images were deleted: the library has yet to learn of it. */
   sent(): void;
-  changed(removing: Removing): void;
+  /** Told whenever the entries have changed: oldest first. */
+  changed(entries: readonly Entry[]): void;
   now(): number;
   /** Calls `back` after so many milliseconds. Answers what gives that up. */
   later(back: () => void, milliseconds: number): () => void;
@@ -38,103 +79,283 @@ export interface Surroundings {
 /** Milliseconds in which there is an Undo. */
 export const HELD = 6000;
 
-/** How often one deletion is sent at most, when the server is in trouble. */
-const TRIES = 4;
+/** As many images as one request may delete. */
+export const MOST = 33;
 
-const NOTHING: Removing = { going: [] };
+/** Requests that a page which closes sends at once: the server does one after another of them. */
+const AT_THE_END = 8;
+
+const ANOTHER_LIBRARY = new Problem(
+  "resync-required",
+  "Your library was replaced on the server, as after a restore. Nothing was deleted. Look at the " +
+    "images again before you delete any.",
+);
 
 export class Removals {
-  #now: Removing = NOTHING;
-  #giveUp = () => {};
-  /** What was begun before goes first. */
-  #last: Promise<void> = Promise.resolve();
+  #entries: readonly Entry[] = [];
+  readonly #timers = new Map<string, () => void>();
+  #running = Promise.resolve();
+  #isRunning = false;
+  #stopped = false;
+  #failures = 0;
+  #isPaused = false;
+  #wake = () => {};
+  #stuck = () => {};
 
   constructor(private readonly around: Surroundings) {}
 
-  /** Holds these back; what was held until now is sent. */
-  remove(cursors: readonly number[]): void {
-    this.send();
-    const fresh = cursors.filter((cursor) => !this.#now.going.includes(cursor));
-    const held = { cursors: fresh, until: this.around.now() + HELD };
-    this.#become({ held, going: this.#now.going });
-    this.#giveUp = this.around.later(() => this.send(), HELD);
+  /** Takes up what pages left that are no more. */
+  async restore(): Promise<void> {
+    const left = await this.around.kept.adopt();
+    const known = new Set(this.#entries.map(({ deletion }) => deletion.id));
+    const fresh = left.filter(({ id }) => !known.has(id));
+    if (!fresh.length || this.#stopped) return;
+    this.#become([...fresh.map(going), ...this.#entries]);
+    this.#run();
   }
 
-  undo(): void {
-    this.#giveUp();
-    const { held, ...others } = this.#now;
-    this.#become(others);
+  remove(cursors: readonly number[], position: Position): void {
+    const hidden = new Set(hiddenBy(this.#entries));
+    const fresh = cursors.filter((cursor) => !hidden.has(cursor));
+    if (!fresh.length) return;
+    const until = this.around.now() + HELD;
+    const deletion = { id: crypto.randomUUID(), cursors: fresh, position, until };
+    this.#become([...this.#entries, { state: "held", deletion, left: fresh }]);
+    void this.around.kept.put(deletion);
+    this.#timers.set(
+      deletion.id,
+      this.around.later(() => this.#due(deletion.id), HELD),
+    );
   }
 
-  /** Sends at once what is held back. */
-  send(): void {
-    const cursors = this.#takeHeld();
-    if (cursors.length) this.#last = this.#last.then(() => this.#sendAll(cursors));
+  /** Undoes this one, else the newest; false if it cannot be undone any more. */
+  undo(id = this.#entries.findLast(isHeld)?.deletion.id): boolean {
+    const entry = this.#entries.find(({ deletion }) => deletion.id === id);
+    if (!entry || !isHeld(entry)) return false;
+    this.#forget(entry);
+    return true;
   }
 
-  /** Drops what is gone from the library itself. */
+  /** Tries a failed one once more. */
+  again(id: string): void {
+    const entry = this.#entries.find((entry) => entry.deletion.id === id && isFailed(entry));
+    if (!entry) return;
+    const deletion = { ...entry.deletion, cursors: entry.left };
+    void this.around.kept.put(deletion);
+    this.#replace(going(deletion));
+    this.#run();
+  }
+
+  /** Forgets a failed one. */
+  discard(id: string): void {
+    this.#become(this.#entries.filter((entry) => entry.deletion.id !== id || !isFailed(entry)));
+  }
+
+  /** Tries again at once: there is a network again, or someone has signed in. */
+  wake(): void {
+    this.#wake();
+  }
+
+  /** Drops what is done and gone from the library itself. */
   reached(isGone: (cursor: number) => boolean): void {
-    const gone = this.#now.going.filter(isGone);
-    if (gone.length) this.#become({ ...this.#now, going: except(this.#now.going, gone) });
+    const isOver = ({ state, deletion }: Entry) =>
+      state === "done" && deletion.cursors.every(isGone);
+    if (this.#entries.some(isOver)) this.#become(this.#entries.filter((one) => !isOver(one)));
   }
 
-  /** The page closes: sends all that is not done, together, since there may be no later. */
+  /** The server has another library now: none of these cursors means what it meant. */
+  outlived(): void {
+    for (const entry of this.#entries) {
+      if (entry.state === "done") this.#forget(entry);
+      else if (!isFailed(entry)) this.#fail(entry, ANOTHER_LIBRARY);
+    }
+  }
+
+  /** Sends what is held. Resolves when all is sent, or when something stands in the way. */
+  async finish(): Promise<void> {
+    const stuck = new Promise<void>((resolve) => (this.#stuck = resolve));
+    this.#due();
+    await Promise.race([this.#running, stuck]);
+  }
+
+  /**
+   * The page closes: sends much of what is not done at once, since there may be no later. What is
+   * not answered stays kept, for the next page.
+   */
   close(): void {
-    this.send();
-    for (const cursor of this.#now.going) void this.around.send(cursor).catch(() => {});
+    this.#due();
+    const chunks = this.#entries
+      .filter(isGoing)
+      .flatMap(({ left, deletion }) => chunked(left).map((some) => [some, deletion] as const));
+    const first = this.#isPaused ? 0 : 1; // else the first is being sent already
+    for (const [some, { position }] of chunks.slice(first, AT_THE_END)) {
+      void this.around.send(some, position).catch(() => {});
+    }
   }
 
-  #takeHeld(): readonly number[] {
-    this.#giveUp();
-    const { held, ...others } = this.#now;
-    if (!held) return [];
-    this.#become({ ...others, going: [...others.going, ...held.cursors] });
-    return held.cursors;
+  /** Sends nothing more; what is kept stays kept. */
+  stop(): void {
+    this.#stopped = true;
+    for (const giveUp of this.#timers.values()) giveUp();
+    this.#wake();
   }
 
-  async #sendAll(cursors: readonly number[]): Promise<void> {
-    const failed = await this.#firstFailure(cursors);
-    if (failed) this.#comeBack(failed);
+  /** Its time to be undone is over, or that of all. */
+  #due(id?: string): void {
+    for (const { deletion } of this.#entries.filter(isHeld)) {
+      if (id !== undefined && deletion.id !== id) continue;
+      this.#giveUpTimer(deletion.id);
+      this.#replace(going(deletion));
+    }
+    this.#run();
+  }
+
+  #run(): void {
+    if (!this.#isRunning) this.#running = this.#sendAll();
+  }
+
+  async #sendAll(): Promise<void> {
+    this.#isRunning = true;
+    for (let most = MOST, entry = this.#next(); entry; entry = this.#next()) {
+      most = await this.#attempt(entry, most);
+    }
+    this.#isRunning = false;
+  }
+
+  #next(): Entry | undefined {
+    return this.#stopped ? undefined : this.#entries.find(isGoing);
+  }
+
+  /** Sends up to `most` images of it. Answers how many to send next. */
+  async #attempt(entry: Entry, most: number): Promise<number> {
+    const some = entry.left.slice(0, most);
+    try {
+      await this.around.send(some, entry.deletion.position);
+    } catch (thrown) {
+      const problem = asProblem(thrown);
+      if (problem.code !== "not-found") return this.#trouble(entry.deletion.id, problem, most);
+      if (some.length > 1) return Math.ceil(some.length / 2); // one never was an image
+    }
+    await this.#done(entry.deletion.id, some);
+    return Math.min(MOST, most * 2);
+  }
+
+  async #done(id: string, some: readonly number[]): Promise<void> {
+    this.#failures = 0;
+    const entry = this.#going(id);
+    if (!entry) return;
+    const left = entry.left.filter((cursor) => !some.includes(cursor));
+    const { deletion } = entry;
+    this.#replace({ state: left.length ? "going" : "done", deletion, left });
     this.around.sent();
+    if (!left.length) await this.around.kept.drop(id);
+    else if (!this.#stopped) await this.around.kept.put({ ...deletion, cursors: left });
   }
 
-  /** After one failure the others would fail likewise: they are not sent. */
-  async #firstFailure(cursors: readonly number[]): Promise<NotRemoved | undefined> {
-    for (const [place, cursor] of cursors.entries()) {
-      const problem = await this.#tried(cursor);
-      if (problem) return { cursors: cursors.slice(place), problem };
+  async #trouble(id: string, problem: Problem, most: number): Promise<number> {
+    const entry = this.#going(id);
+    const signedOut = problem.code === "unauthenticated";
+    if (!entry) return most;
+    if (signedOut || isTransient(problem)) {
+      this.#failures += 1;
+      this.#replace({ ...entry, problem });
+      await this.#pause(signedOut ? undefined : backoff(problem, this.#failures));
+    } else {
+      this.#fail(entry, problem.code === "resync-required" ? ANOTHER_LIBRARY : problem);
+      this.around.sent();
     }
-    return undefined;
+    return most;
   }
 
-  async #tried(cursor: number): Promise<Problem | undefined> {
-    for (let tries = 1; ; tries++) {
-      try {
-        await this.around.send(cursor);
-        return undefined;
-      } catch (thrown) {
-        const problem = asProblem(thrown);
-        if (problem.code === "not-found") return undefined;
-        if (tries === TRIES || !isTransient(problem)) return problem;
-        await this.#pause(backoff(problem, tries));
-      }
-    }
+  #fail({ deletion, left }: Entry, problem: Problem): void {
+    this.#giveUpTimer(deletion.id);
+    this.#replace({ state: "failed", deletion, left, problem });
+    void this.around.kept.drop(deletion.id);
   }
 
-  #pause(milliseconds: number): Promise<void> {
-    return new Promise((resolve) => void this.around.later(resolve, milliseconds));
+  /** Until woken, or for so many milliseconds. */
+  async #pause(milliseconds: number | undefined): Promise<void> {
+    this.#isPaused = true;
+    this.#stuck();
+    await new Promise<void>((resolve) => {
+      const giveUp =
+        milliseconds === undefined ? () => {} : this.around.later(resolve, milliseconds);
+      this.#wake = () => {
+        giveUp();
+        resolve();
+      };
+      if (this.#stopped) this.#wake();
+    });
+    this.#wake = () => {};
+    this.#isPaused = false;
   }
 
-  #comeBack(failed: NotRemoved): void {
-    this.#become({ ...this.#now, going: except(this.#now.going, failed.cursors), failed });
+  #going(id: string): Entry | undefined {
+    return this.#entries.find((entry) => entry.deletion.id === id && isGoing(entry));
   }
 
-  #become(now: Removing): void {
-    this.#now = now;
-    this.around.changed(now);
+  #giveUpTimer(id: string): void {
+    this.#timers.get(id)?.();
+    this.#timers.delete(id);
+  }
+
+  #forget({ deletion }: Entry): void {
+    this.#giveUpTimer(deletion.id);
+    this.#become(this.#entries.filter((entry) => entry.deletion.id !== deletion.id));
+    void this.around.kept.drop(deletion.id);
+  }
+
+  #replace(entry: Entry): void {
+    const { id } = entry.deletion;
+    this.#become(this.#entries.map((old) => (old.deletion.id === id ? entry : old)));
+  }
+
+  #become(entries: readonly Entry[]): void {
+    this.#entries = entries;
+    this.around.changed(entries);
   }
 }
 
-function except(all: readonly number[], some: readonly number[]): readonly number[] {
-  return all.filter((one) => !some.includes(one));
+function going(deletion: Deletion): Entry {
+  return { state: "going", deletion, left: deletion.cursors };
+}
+
+const isHeld = ({ state }: Entry): boolean => state === "held";
+const isGoing = ({ state }: Entry): boolean => state === "going";
+const isFailed = ({ state }: Entry): boolean => state === "failed";
+
+function chunked(cursors: readonly number[]): readonly (readonly number[])[] {
+  const count = Math.ceil(cursors.length / MOST);
+  return Array.from({ length: count }, (_, n) => cursors.slice(n * MOST, (n + 1) * MOST));
+}
+
+/** The images that are not to be shown. */
+export function hiddenBy(entries: readonly Entry[]): readonly number[] {
+  return entries.flatMap((entry) => {
+    const { cursors } = entry.deletion;
+    return isFailed(entry) ? cursors.filter((cursor) => !entry.left.includes(cursor)) : cursors;
+  });
+}
+
+export function removalsIn(entries: readonly Entry[]): readonly Removal[] {
+  return entries
+    .filter(isHeld)
+    .map(({ deletion }) => deletion)
+    .reverse();
+}
+
+/** Of those deletions that are being sent. */
+export function progressOf(entries: readonly Entry[]): Progress | undefined {
+  const going = entries.filter(isGoing);
+  if (!going.length) return undefined;
+  const total = going.reduce((sum, { deletion }) => sum + deletion.cursors.length, 0);
+  const left = going.reduce((sum, entry) => sum + entry.left.length, 0);
+  const delay = going[0]!.problem;
+  return { done: total - left, total, ...(delay && { delay }) };
+}
+
+/** In its old place, if it had one. */
+export function withDeletion<T extends Deletion>(all: readonly T[], one: T): readonly T[] {
+  const isKnown = all.some(({ id }) => id === one.id);
+  return isKnown ? all.map((old) => (old.id === one.id ? one : old)) : [...all, one];
 }

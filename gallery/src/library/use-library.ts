@@ -4,12 +4,12 @@ import { createContext, useContext, type Accessor } from "solid-js";
 import type { Problem } from "../api/problem";
 import type { Image, NewImage } from "./library";
 import type { SaveResult } from "./outbox";
-import type { NotRemoved, Removal } from "./removal";
+import type { NotRemoved, Progress, Removal } from "./removal";
 import type { Tile } from "./tile";
 
 export type { Tile } from "./tile";
 export type { SaveResult } from "./outbox";
-export type { NotRemoved, Removal } from "./removal";
+export type { NotRemoved, Progress, Removal } from "./removal";
 
 export type Status = "loading" | "ready" | "failed";
 
@@ -40,12 +40,27 @@ export interface LibraryHook {
   discard(id: string): void;
   /** Sends a refused save again. */
   retry(id: string): void;
-  remove(cursors: readonly number[]): void;
-  undoRemoval(): void;
-  /** What can still be undone. */
-  readonly removal: Accessor<Removal | undefined>;
-  /** What could not be removed and is back, until the next removal. */
-  readonly notRemoved: Accessor<NotRemoved | undefined>;
+  /** Asks the server to delete these; each call is one deletion with its own time to be undone. */
+  readonly remove: (cursors: readonly number[]) => void;
+  /** Undoes this deletion, by default the newest; false if it cannot be undone any more. */
+  readonly undoRemoval: (id?: string) => boolean;
+  /** Deletions that can still be undone, the newest first. */
+  readonly removals: Accessor<readonly Removal[]>;
+  /** Deletions under way that nobody can undo any more; undefined when there are none. */
+  readonly removing: Accessor<Progress | undefined>;
+  /** Deletions that failed, the newest first: their images are back. */
+  readonly notRemoved: Accessor<readonly NotRemoved[]>;
+  /** The images of the save that was confirmed last: a new array each time. */
+  readonly confirmed: Accessor<readonly Image[] | undefined>;
+  /** Whether another tab or device has deleted this image. Reactive. */
+  readonly deletedElsewhere: (cursor: number) => boolean;
+  /**
+   * Loads all of the library, page by page: `loaded` of `count` tells how far it is. Resolves when it
+   * is complete, when `signal` aborts it, or when `problem` says why it cannot go on.
+   */
+  readonly loadAll: (signal?: AbortSignal) => Promise<void>;
+  /** Sends the deletions that can still be undone. Resolves when all are sent, or cannot be now. */
+  readonly finish: () => Promise<void>;
 }
 
 export const LibraryContext = createContext<LibraryHook>();

@@ -3,15 +3,42 @@ import { asProblem, Problem } from "../api/problem";
 import type { SignIn } from "../settings";
 import { ModelIssuer, SETTINGS } from "../testing/issuer";
 import { Session, type SessionNow } from "./session";
+import type { Listener, Tabs } from "./tabs";
 import { Issuer } from "./sign-in";
 
 const BASE = "http://127.0.0.1:8000/";
 const MINUTE = 60_000;
 
+/** What the tabs of one browser have in common. */
+class Browser {
+  readonly listeners = new Map<Tab, Listener>();
+  readonly shared = new Map<string, string>();
+  #last: Promise<unknown> = Promise.resolve();
+
+  tabs(tab: Tab, listener: Listener): Tabs {
+    this.listeners.set(tab, listener);
+    const others = () => [...this.listeners].filter(([other]) => other !== tab).map(([, it]) => it);
+    return {
+      ask: async (willDo) =>
+        others()
+          .map((other) => other.grant())
+          .find((grant) => grant && willDo(grant)),
+      share: (grant) => others().forEach((other) => other.given(grant)),
+      end: (user) => others().forEach((other) => void other.end(user)),
+      alone: (action) => {
+        const mine = this.#last.then(action);
+        this.#last = mine.catch(() => {});
+        return mine;
+      },
+    };
+  }
+}
+
 /** A tab: what it stores, where it is, and where it was sent. */
 class Tab {
   readonly stored = new Map<string, string>();
-  readonly issuer = new ModelIssuer(() => this.time);
+  readonly issuer: ModelIssuer;
+  readonly finished: number[] = [];
   readonly forgotten: string[] = [];
   readonly seen: SessionNow[] = [];
   time = Date.now();
@@ -21,13 +48,34 @@ class Tab {
   gone: Problem | undefined;
   session!: Session;
 
+  constructor(
+    readonly browser = new Browser(),
+    issuer?: ModelIssuer,
+  ) {
+    this.issuer = issuer ?? new ModelIssuer(() => this.time);
+  }
+
+  /** A second tab of the same browser. */
+  beside(): Tab {
+    const tab = new Tab(this.browser, this.issuer);
+    tab.time = this.time;
+    return tab;
+  }
+
+  close(): void {
+    this.browser.listeners.delete(this);
+  }
+
   /** The page is loaded, at the address where the tab is. */
   async load(settings: SignIn | null = SETTINGS): Promise<Session> {
     this.seen.length = 0;
     this.session = new Session({
       settings,
       base: BASE,
-      storage: this.#storage(),
+      storage: storageOf(this.stored),
+      shared: storageOf(this.browser.shared),
+      tabs: (listener) => this.browser.tabs(this, listener),
+      finish: async () => void this.finished.push(this.seen.length),
       issuer: async () => {
         if (this.gone) throw this.gone;
         return new Issuer(settings!, BASE, () => this.time, this.issuer.token);
@@ -53,15 +101,14 @@ class Tab {
   get now(): SessionNow {
     return this.seen.at(-1)!;
   }
+}
 
-  #storage(): Storage {
-    const { stored } = this;
-    return {
-      getItem: (name: string) => stored.get(name) ?? null,
-      setItem: (name: string, text: string) => void stored.set(name, text),
-      removeItem: (name: string) => void stored.delete(name),
-    } as unknown as Storage;
-  }
+function storageOf(stored: Map<string, string>): Storage {
+  return {
+    getItem: (name: string) => stored.get(name) ?? null,
+    setItem: (name: string, text: string) => void stored.set(name, text),
+    removeItem: (name: string) => void stored.delete(name),
+  } as unknown as Storage;
 }
 
 async function codeOf(token: Promise<string>): Promise<string> {
@@ -74,8 +121,114 @@ async function codeOf(token: Promise<string>): Promise<string> {
 test("a new tab is signed out, and has no token", async () => {
   const tab = new Tab();
   const session = await tab.load();
-  expect(tab.seen).toEqual([{ state: "signed-out" }]);
+  expect(tab.now).toEqual({ state: "signed-out" });
   expect(await codeOf(session.current())).toBe("unauthenticated");
+});
+
+test("a second tab takes part in the session of the first, and asks nobody", async () => {
+  const tab = new Tab();
+  const token = await (await tab.signIn()).current();
+  const second = tab.beside();
+  const session = await second.load();
+  expect(second.seen).toEqual([
+    { state: "signing-in" },
+    { state: "signed-in", user: { id: "alice", name: "alice" } },
+  ]);
+  expect(await session.current()).toBe(token);
+  expect(second.address).toBe(`${BASE}dashboard/images/7`);
+  await second.load();
+  expect(second.seen).toHaveLength(1); // from its own storage
+});
+
+test("when the last tab is closed, the next one has to sign in", async () => {
+  const tab = new Tab();
+  await tab.signIn();
+  tab.close();
+  const next = tab.beside();
+  await next.load();
+  expect(next.now).toEqual({ state: "signed-out" });
+  expect(JSON.stringify([...tab.browser.shared])).not.toContain("alice");
+});
+
+test("who signs in signs in all tabs that wait for it, and no one else's", async () => {
+  const [tab, waiting] = [new Tab(), new Tab()];
+  const second = tab.beside();
+  await second.load();
+  await waiting.load();
+  await tab.signIn();
+  expect(second.now).toMatchObject({ state: "signed-in", user: { id: "alice" } });
+  expect(waiting.now).toEqual({ state: "signed-out" });
+  const bob = tab.beside();
+  tab.issuer.says = { sub: "bob" };
+  await bob.signIn();
+  expect([tab.now.user?.id, second.now.user?.id, bob.now.user?.id]).toEqual([
+    "alice",
+    "alice",
+    "bob",
+  ]);
+});
+
+test("signing out ends the session in all tabs, and each forgets the user", async () => {
+  const tab = new Tab();
+  const session = await tab.signIn();
+  const second = tab.beside();
+  await second.load();
+  await session.signOut();
+  expect([tab.now, second.now]).toEqual([{ state: "signed-out" }, { state: "signed-out" }]);
+  expect([tab.forgotten, second.forgotten]).toEqual([["alice"], ["alice"]]);
+  expect([...tab.stored.keys(), ...second.stored.keys()]).toEqual([]);
+});
+
+test("a tab that the browser brings back after the sign-out is signed out", async () => {
+  const tab = new Tab();
+  const session = await tab.signIn();
+  const closed = tab.beside();
+  await closed.load();
+  closed.close();
+  tab.time += MINUTE;
+  await session.signOut();
+  tab.time += MINUTE;
+  await tab.signIn();
+  expect(tab.now.state).toBe("signed-in"); // anew
+  await tab.session.signOut();
+  tab.close();
+  await closed.load();
+  expect(closed.now).toEqual({ state: "signed-out" });
+});
+
+test("what waits to be sent is sent before one is signed out", async () => {
+  const tab = new Tab();
+  const session = await tab.signIn();
+  await session.signOut();
+  expect(tab.finished).toEqual([2]); // while it was signed in
+});
+
+test("a refresh token is used by one tab, and the others have what it got", async () => {
+  const tab = new Tab();
+  tab.issuer.says = { refresh: "a refresh token" };
+  const session = await tab.signIn();
+  const second = tab.beside();
+  const other = await second.load();
+  tab.time = second.time += 61 * MINUTE;
+  const asked = tab.issuer.asked.length;
+  const tokens = await Promise.all([session.current(), other.current()]);
+  expect(tokens[0]).toBe(tokens[1]);
+  expect(tab.issuer.asked).toHaveLength(asked + 1);
+});
+
+test("a tab that did not hear of a renewal asks the others before the issuer", async () => {
+  const tab = new Tab();
+  tab.issuer.says = { refresh: "a refresh token" };
+  const session = await tab.signIn();
+  const second = tab.beside();
+  const other = await second.load();
+  tab.time = second.time += 61 * MINUTE;
+  const listener = tab.browser.listeners.get(second)!;
+  tab.browser.listeners.set(second, { ...listener, grant: () => undefined, given: () => {} });
+  const token = await session.current();
+  const asked = tab.issuer.asked.length;
+  expect(await other.current()).toBe(token);
+  expect(tab.issuer.asked).toHaveLength(asked);
 });
 
 test("signing in asks for a code with PKCE, state and nonce", async () => {
@@ -136,7 +289,7 @@ test("what a tab stores of another issuer is nothing to this one", async () => {
   const tab = new Tab();
   await tab.signIn();
   await tab.load({ ...SETTINGS, issuer: "https://another.example" });
-  expect(tab.seen).toEqual([{ state: "signed-out" }]);
+  expect(tab.now).toEqual({ state: "signed-out" });
 });
 
 test("people are shown by the name that the issuer has for them", async () => {
@@ -334,9 +487,9 @@ test("what hears of the end of the session can still send under its token", asyn
 test("another tab's end of the session ends it here, if it is the same user's", async () => {
   const tab = new Tab();
   const session = await tab.signIn();
-  session.end("bob");
+  void session.end("bob");
   expect(tab.now.state).toBe("signed-in");
-  session.end("alice");
+  void session.end("alice");
   expect(tab.now.state).toBe("signed-out");
 });
 

@@ -1,9 +1,13 @@
-/** Who is signed in, in this tab. Free of any view: `use-session.ts` makes it reactive. */
+/**
+ * Who is signed in: in this tab, and in all of the browser's tabs alike, which tell each other. Free of any view:
+ * `use-session.ts` makes it reactive.
+ */
 
 import { Problem } from "../api/problem";
 import type { Tokens } from "../api/client";
 import type { SignIn } from "../settings";
 import type { Issuer } from "./sign-in";
+import type { Listener, Tabs } from "./tabs";
 import { Slot, type Attempt, type Grant, type User } from "./tokens";
 
 /** `expired`: the user is known and sees what is loaded, but a new sign-in is needed to go on. */
@@ -20,7 +24,11 @@ export interface Surroundings {
   readonly settings: SignIn | null;
   /** The page's base. */
   readonly base: string;
+  /** The tab's. */
   readonly storage: Storage | undefined;
+  /** The browser's: it holds no token, and nothing of the user. */
+  readonly shared: Storage | undefined;
+  tabs(listener: Listener): Tabs;
   issuer(): Promise<Issuer>;
   /** Where one is: the whole address. */
   here(): string;
@@ -29,7 +37,9 @@ export interface Surroundings {
   leave(address: string): void;
   changed(now: SessionNow): void;
   now(): number;
-  /** Forgets what this device keeps for the user, here and in other tabs. */
+  /** Sends what waits to be sent under the token. Resolves when that is done or takes too long. */
+  finish(): Promise<void>;
+  /** Forgets what this device keeps for the user. */
   forget(user: User): Promise<void>;
 }
 
@@ -38,23 +48,50 @@ const EARLY = 30_000;
 
 const SIGN_IN_AGAIN = new Problem("unauthenticated", "Your sign-in has expired. Sign in again.");
 
-export class Session implements Tokens {
+export class Session implements Tokens, Listener {
   readonly #grant: Slot<Grant>;
   readonly #attempt: Slot<Attempt>;
+  /** When someone last signed out: a tab that the browser brings back may have an older grant. */
+  readonly #ended: Slot<number>;
+  readonly #tabs: Tabs;
   #renewing: Promise<string> | undefined;
 
   constructor(private readonly around: Surroundings) {
     const place = new URL(around.base).pathname;
     this.#grant = new Slot(around.storage, `image-storage ${place} grant`);
     this.#attempt = new Slot(around.storage, `image-storage ${place} attempt`);
+    this.#ended = new Slot(around.shared, `image-storage ${place} ended`);
+    this.#tabs = around.tabs(this);
   }
 
-  /** Goes on where the tab was: signed in, or just back from the issuer with a code. */
+  /** Goes on where the tab was, or another is: signed in, or just back from the issuer with a code. */
   async start(): Promise<void> {
-    if (this.#grant.get()?.issuer !== this.around.settings?.issuer) this.#grant.clear();
+    if (!this.#isOurs(this.#grant.get())) this.#grant.clear();
     const address = this.around.here();
-    if (address.split(/[?#]/, 1)[0] === this.#url("signed-in")) await this.#finish(address);
-    else this.#tell();
+    if (address.split(/[?#]/, 1)[0] === this.#url("signed-in")) return this.#finish(address);
+    if (!this.#grant.get() && this.around.settings) await this.#join();
+    this.#tell();
+  }
+
+  /** Takes part in the session of another tab, if there is one. */
+  async #join(): Promise<void> {
+    this.around.changed({ state: "signing-in" });
+    const grant = await this.#tabs.ask((grant) => this.#isOurs(grant) && grant.token !== "");
+    if (grant && !this.#grant.get()) this.#grant.put(grant);
+  }
+
+  /** This tab's, for the others. */
+  grant(): Grant | undefined {
+    return this.#grant.get();
+  }
+
+  /** Another tab has signed in, or renewed its token. */
+  given(grant: Grant): void {
+    const mine = this.#grant.get();
+    const isNewer = !mine || (mine.user.id === grant.user.id && mine.expires < grant.expires);
+    if (!isNewer || !grant.token || !this.#isOurs(grant)) return;
+    this.#grant.put(grant);
+    this.#tell();
   }
 
   /** Leaves for the issuer's page; afterwards one is back where one is now. */
@@ -74,17 +111,21 @@ export class Session implements Tokens {
   async signOut(): Promise<void> {
     const user = this.#grant.get()?.user;
     if (!user) return;
-    this.end(user.id);
-    await this.around.forget(user);
+    await this.around.finish();
+    this.#ended.put(this.around.now());
+    this.#tabs.end(user.id);
+    await this.end(user.id);
     const end = this.around.settings?.endSessionEndpoint;
     if (end) this.around.leave(this.#endSession(end));
   }
 
-  /** Ends the session if it is this user's: it was ended in another tab. */
-  end(user: string): void {
-    if (this.#grant.get()?.user.id !== user) return;
+  /** Ends the session if it is this user's, here or in another tab, and forgets the user. */
+  async end(id: string): Promise<void> {
+    const user = this.#grant.get()?.user;
+    if (user?.id !== id) return;
     this.around.changed({ state: "signed-out" }); // while the token can still send what is held back
     this.#grant.clear();
+    await this.around.forget(user);
   }
 
   current(): Promise<string> {
@@ -105,28 +146,47 @@ export class Session implements Tokens {
     this.around.changed({ state: "signing-in" });
     try {
       const issuer = await this.around.issuer();
-      this.#grant.put(await issuer.complete(attempt, address));
+      const grant = await issuer.complete(attempt, address);
+      this.#grant.put(grant);
+      this.#tabs.share(grant);
       this.#tell();
     } catch (error) {
       this.#tell(failed(error));
     }
   }
 
-  /** One renewal at a time, whoever asks. */
+  /** One renewal at a time, whoever asks, in whichever tab: a refresh token may be good for one use. */
   #renew(): Promise<string> {
-    this.#renewing ??= this.#renewOnce().finally(() => (this.#renewing = undefined));
+    const grant = this.#grant.get();
+    this.#renewing ??= this.#tabs
+      .alone(() => this.#renewOnce(grant))
+      .finally(() => (this.#renewing = undefined));
     return this.#renewing;
   }
 
-  async #renewOnce(): Promise<string> {
-    const grant = this.#grant.get();
+  async #renewOnce(grant: Grant | undefined): Promise<string> {
     if (!grant?.token) throw SIGN_IN_AGAIN; // as was told already
-    const next = grant.refresh && (await this.#refreshed({ ...grant, refresh: grant.refresh }));
-    if (this.#grant.get() !== grant) throw SIGN_IN_AGAIN; // signed out meanwhile
-    this.#grant.put(next || expired(grant));
+    const next =
+      this.#told(grant) ??
+      (await this.#tabs.ask((other) => isNext(other, grant))) ??
+      (await this.#next(grant));
+    if (!this.#grant.get()) throw SIGN_IN_AGAIN; // signed out meanwhile
+    const newest = this.#told(grant) ?? next ?? expired(grant);
+    this.#grant.put(newest);
+    this.#tabs.share(newest);
     this.#tell();
-    if (!next) throw SIGN_IN_AGAIN;
-    return next.token;
+    if (!newest.token) throw SIGN_IN_AGAIN;
+    return newest.token;
+  }
+
+  /** What another tab has told of meanwhile in place of this grant. */
+  #told(grant: Grant): Grant | undefined {
+    const now = this.#grant.get();
+    return now && now !== grant && now.token ? now : undefined;
+  }
+
+  async #next(grant: Grant): Promise<Grant | undefined> {
+    return grant.refresh ? this.#refreshed({ ...grant, refresh: grant.refresh }) : undefined;
   }
 
   /** Undefined if the issuer refuses. */
@@ -152,6 +212,12 @@ export class Session implements Tokens {
     return grant.refresh || grant.expires > this.around.now() ? "signed-in" : "expired";
   }
 
+  /** Whether it is this stage's, and nobody has signed out since. */
+  #isOurs(grant: Grant | undefined): boolean {
+    const isOver = grant !== undefined && grant.since < (this.#ended.fresh() ?? -Infinity);
+    return grant?.issuer === this.around.settings?.issuer && !isOver;
+  }
+
   #url(path: string): string {
     return new URL(path, this.around.base).href;
   }
@@ -167,8 +233,13 @@ export class Session implements Tokens {
 }
 
 /** What is left to know of a grant that is of no use any more: whose it was. */
-function expired({ issuer, user }: Grant): Grant {
-  return { issuer, user, token: "", expires: 0 };
+function expired({ issuer, user, since }: Grant): Grant {
+  return { issuer, user, since, token: "", expires: 0 };
+}
+
+/** Whether it is what another tab has got in place of this one. */
+function isNext(other: Grant, grant: Grant): boolean {
+  return other.user.id === grant.user.id && other.expires > grant.expires && other.token !== "";
 }
 
 function strayed(address: string): string | undefined {

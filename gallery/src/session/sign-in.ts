@@ -80,7 +80,8 @@ export class Issuer {
       expectedNonce: attempt.nonce,
       requireIdToken: true,
     });
-    return this.#granted(tokens, userIn(oauth.getValidatedIdTokenClaims(tokens)!));
+    const user = userIn(oauth.getValidatedIdTokenClaims(tokens)!);
+    return this.#granted(tokens, user, this.now());
   }
 
   /** The same user's next grant, without asking anyone. */
@@ -96,10 +97,10 @@ export class Issuer {
     const tokens = await oauth.processRefreshTokenResponse(server, client, response);
     const claims = oauth.getValidatedIdTokenClaims(tokens);
     if (claims && claims.sub !== grant.user.id) throw new Error("The issuer named another user.");
-    return { refresh: grant.refresh, ...this.#granted(tokens, grant.user) };
+    return { refresh: grant.refresh, ...this.#granted(tokens, grant.user, grant.since) };
   }
 
-  #granted(tokens: oauth.TokenEndpointResponse, user: User): Grant {
+  #granted(tokens: oauth.TokenEndpointResponse, user: User, since: number): Grant {
     const id = this.settings.token === "id";
     const token = id ? tokens.id_token : tokens.access_token;
     if (!token) throw new Error("The issuer gave no ID token.");
@@ -107,7 +108,8 @@ export class Issuer {
     const seconds = id && claims ? claims.exp - claims.iat : (tokens.expires_in ?? 300);
     const expires = this.now() + seconds * 1000;
     const refresh = tokens.refresh_token;
-    return { issuer: this.settings.issuer, user, token, expires, ...(refresh && { refresh }) };
+    const { issuer } = this.settings;
+    return { issuer, user, token, expires, since, ...(refresh && { refresh }) };
   }
 }
 

@@ -1,4 +1,4 @@
-/** What is kept of a session: in memory, and in this tab's storage so that a reload goes on. */
+/** What is kept of a session: in memory, and in the tab's storage so that a reload goes on. */
 
 export interface User {
   /** The issuer's name for the user (`sub`). */
@@ -15,6 +15,8 @@ export interface Grant {
   /** When it expires, by this device's clock: milliseconds since 1970. */
   readonly expires: number;
   readonly refresh?: string;
+  /** When its user signed in, however often it was renewed since. */
+  readonly since: number;
 }
 
 /** A sign-in that has left for the issuer's page. */
@@ -26,7 +28,7 @@ export interface Attempt {
   readonly from: string;
 }
 
-/** A value in a tab's storage; without one, it lasts until the page is left. */
+/** A value in a storage; without one, it lasts until the page is left. */
 export class Slot<T> {
   #value: T | undefined;
 
@@ -39,6 +41,11 @@ export class Slot<T> {
 
   get(): T | undefined {
     return this.#value;
+  }
+
+  /** As it stands in the storage now, which others may write too. */
+  fresh(): T | undefined {
+    return this.storage ? this.#stored() : this.#value;
   }
 
   put(value: T): void {

@@ -5,6 +5,7 @@ import type { Tokens } from "../api/client";
 import { notFetched } from "../api/problem";
 import type { SignIn } from "../settings";
 import { Session, type SessionNow, type SessionState } from "./session";
+import { openTabs } from "./tabs";
 import type { User } from "./tokens";
 
 export type { SessionState } from "./session";
@@ -28,30 +29,39 @@ export function useSession(): SessionHook {
   return useContext(SessionContext)!;
 }
 
-/** This tab's session, going on where the tab was. `forget` forgets a user's data on this device. */
+/** What is to be done when somebody signs out. */
+export interface Leaving {
+  /** Sends what waits to be sent. */
+  finish(): Promise<void>;
+  /** Forgets a user's data on this device. */
+  forget(user: string): Promise<void>;
+}
+
+/** Milliseconds that signing out waits at most for what is to be sent. */
+const PATIENCE = 10_000;
+
+/** This tab's session, going on where the tab was. */
 export function startSession(
   settings: SignIn | null,
   base: string,
-  forget: (user: string) => Promise<void>,
+  leaving: Leaving,
 ): SessionHook & { readonly tokens: Tokens } {
   const [now, changed] = createSignal<SessionNow>({ state: "signed-out" });
-  const others = new BroadcastChannel(`image-storage ${base}`);
   const session = new Session({
     settings,
     base,
-    storage: tabStorage(),
+    storage: allowed(() => sessionStorage),
+    shared: allowed(() => localStorage),
+    tabs: (listener) => openTabs(`image-storage ${base}`, listener),
     issuer: async () => new (await import("./sign-in").catch(notFetched)).Issuer(settings!, base),
     here: () => location.href,
     rewrite: (address) => history.replaceState(null, "", address),
     leave: (address) => location.assign(address),
     changed,
     now: Date.now,
-    forget: async ({ id }) => {
-      others.postMessage(id);
-      await forget(id);
-    },
+    finish: () => Promise.race([leaving.finish(), after(PATIENCE)]),
+    forget: ({ id }) => leaving.forget(id),
   });
-  others.onmessage = ({ data }: MessageEvent<string>) => session.end(data);
   void session.start();
   const user = createMemo(() => now().user, undefined, {
     equals: (one, two) => one?.id === two?.id,
@@ -67,10 +77,14 @@ export function startSession(
 }
 
 /** Undefined where the browser forbids it. */
-function tabStorage(): Storage | undefined {
+function allowed(storage: () => Storage): Storage | undefined {
   try {
-    return sessionStorage;
+    return storage();
   } catch {
     return undefined;
   }
+}
+
+function after(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

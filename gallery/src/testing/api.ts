@@ -20,11 +20,11 @@ export function modelApi(server: ModelServer, bring: Bring = atOnce, first = 3, 
   };
   return {
     firstPage: (atLeast) => call(() => server.firstPage(first, atLeast)),
-    olderPage: (before) => call(() => server.olderPage(before, more)),
-    changes: (after) => call(() => server.changes(after, more)),
+    olderPage: (before, mark) => call(() => server.olderPage(before, more, mark)),
+    changes: (after, mark) => call(() => server.changes(after, more, mark)),
     image: (cursor) => call(() => server.image(cursor)),
     save: (images, key) => call(() => server.save(images, key)),
-    remove: (cursor) => call(() => server.remove(cursor)),
+    remove: (cursors, position) => call(() => server.removeAll(cursors, position)),
     sync: () => call(() => server.sync()),
   };
 }

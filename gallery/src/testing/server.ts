@@ -1,12 +1,13 @@
 /** The server as a model: one user's log, read from a copy that may lag (see the design's "Reads"). */
 
-import type { Changes, FirstPage, Image, NewImage, Page, Synced } from "../api/client";
+import type { Changes, FirstPage, Image, NewImage, Page, Position, Synced } from "../api/client";
 import { Problem } from "../api/problem";
 
 type Change = Changes["changes"][number];
-type Entry =
+type Entry = { readonly mark: string } & (
   | { readonly kind: "image"; readonly image: Image }
-  | { readonly kind: "deletion"; readonly deletes: number };
+  | { readonly kind: "deletion"; readonly deletes: number }
+);
 
 export class ModelServer {
   #log: Entry[] = [];
@@ -39,7 +40,7 @@ export class ModelServer {
     const cursor = this.#log.length + 1;
     const named = seed === undefined ? image : { ...image, seed: String(seed) };
     const saved = { ...named, cursor, createdAt: new Date(cursor * 1000).toISOString() };
-    this.#log.push({ kind: "image", image: saved });
+    this.#log.push({ kind: "image", image: saved, mark: newMark() });
     return saved;
   }
 
@@ -49,10 +50,20 @@ export class ModelServer {
     this.sync();
   }
 
+  /** All or none, at the position of the library in which they were seen. */
+  removeAll(cursors: readonly number[], { cursor, mark }: Position): void {
+    if (cursors.length < 1 || cursors.length > 33) throw new Error("1 to 33 cursors.");
+    this.#compare(this.#log, cursor, mark);
+    const none = cursors.filter((wanted) => this.#log[wanted - 1]?.kind !== "image");
+    if (none.length) throw new Problem("not-found", `No such images: ${none.join()}.`);
+    for (const wanted of cursors) this.remove(wanted);
+  }
+
   /** Deleted in the log; the reads do not know of it yet. Once is enough. */
   decide(cursor: number): void {
     if (this.#log[cursor - 1]?.kind !== "image") throw new Problem("not-found", "No such image.");
-    if (!this.#isDeleted(cursor)) this.#log.push({ kind: "deletion", deletes: cursor });
+    if (this.#isDeleted(cursor)) return;
+    this.#log.push({ kind: "deletion", deletes: cursor, mark: newMark() });
   }
 
   /** First stubs, then entries: between the two, reads lack an image whose deletion they do not have. */
@@ -81,30 +92,42 @@ export class ModelServer {
 
   firstPage(limit: number, atLeast = 0): FirstPage {
     if (this.#tail < atLeast) throw new Problem("not-synced-yet", "Sync.");
-    const { images, next } = this.#down(this.#tail, limit);
-    return { images, next, cursor: this.#tail, count: this.countAt(this.#tail) };
+    const cursor = this.#tail;
+    const count = this.countAt(cursor);
+    return { ...this.#down(cursor, limit), cursor, mark: this.#markAt(cursor), count };
   }
 
-  olderPage(before: number, limit: number): Page {
+  olderPage(before: number, limit: number, mark = ""): Page {
+    this.#compare(this.#log.slice(0, this.#tail), before, mark);
     if (before - 1 > this.#tail) throw new Problem("resync-required", "Start over.");
     return this.#down(before - 1, limit);
   }
 
-  #down(from: number, limit: number): { images: Image[]; next: number | null } {
+  #down(from: number, limit: number): Page {
     const lowest = Math.max(from - limit, 0);
     const rows = this.#log.slice(lowest, from).reverse();
     const images = rows.flatMap((row) => (row.kind === "image" ? [row.image] : []));
     const shown = images.filter(({ cursor }) => !this.#stubs.has(cursor));
-    return { images: shown, next: lowest === 0 ? null : lowest + 1 };
+    const next = lowest === 0 ? null : lowest + 1;
+    return { images: shown, next, nextMark: next === null ? null : this.#markAt(next) };
   }
 
-  changes(after: number, limit: number): Changes {
+  changes(after: number, limit: number, mark = ""): Changes {
+    this.#compare(this.#log.slice(0, this.#tail), after, mark);
     if (after > this.#tail) throw new Problem("resync-required", "Start over.");
     const cursor = Math.min(after + limit, this.#tail);
     const changes = this.#log
       .slice(after, cursor)
       .flatMap((entry, place): Change | [] => this.#change(entry, after + place + 1));
-    return { changes, cursor, upToDate: cursor === this.#tail };
+    return { changes, cursor, mark: this.#markAt(cursor), upToDate: cursor === this.#tail };
+  }
+
+  #markAt(cursor: number): string {
+    return this.#log[cursor - 1]?.mark ?? "";
+  }
+
+  #compare(log: readonly Entry[], cursor: number, mark: string): void {
+    if (mark && log[cursor - 1]?.mark !== mark) throw new Problem("resync-required", "Start over.");
   }
 
   #change(entry: Entry, cursor: number): Change | [] {
@@ -148,6 +171,14 @@ export class ModelServer {
   #isDeleted(cursor: number): boolean {
     return this.#log.some((entry) => entry.kind === "deletion" && entry.deletes === cursor);
   }
+}
+
+let marks = 0;
+
+/** What tells this entry from another that may stand at the same cursor after a restore. */
+function newMark(): string {
+  marks += 1;
+  return `mark-${marks}`;
 }
 
 let made = 0;

@@ -1,4 +1,4 @@
-import { createEffect, createMemo, on, onMount, Show, type JSX } from "solid-js";
+import { createEffect, createMemo, on, onMount, Show, untrack, type JSX } from "solid-js";
 import type { Image as Shown } from "../library/library";
 import { IconButton } from "./Button";
 import { copy } from "./copy";
@@ -11,6 +11,11 @@ import { createSwipe } from "./swipe";
 import { Toasts } from "./Toasts";
 import { brief, moment, number } from "./words";
 import "./Detail.css";
+
+const DELETED = "The image was deleted in another tab or on another device";
+
+/** So few images from the end of what is loaded, more are read. */
+const NEAR = 20;
 
 interface Props {
   readonly cursor: number;
@@ -35,11 +40,29 @@ export function Detail(props: Props): JSX.Element {
   }
 
   function remove(): void {
-    const next = beside(1) ?? beside(-1);
-    gallery.remove([props.cursor]);
+    const gone = props.cursor;
+    gallery.remove([gone]);
+    leave(gone);
+  }
+
+  /** On to the image that comes after one that is gone, else to the one before. */
+  function leave(gone: number): void {
+    const left = gallery.cursors();
+    const next = left.find((cursor) => cursor < gone) ?? left.findLast((cursor) => cursor > gone);
     if (next === undefined) props.close();
     else props.go(next);
   }
+
+  let seen: number | undefined;
+  createEffect(() => {
+    const { cursor } = props;
+    if (image()) seen = cursor;
+    else if (seen === cursor && library.deletedElsewhere(cursor)) {
+      seen = undefined;
+      gallery.notices.say(DELETED);
+      untrack(() => leave(cursor));
+    }
+  });
 
   function onKeyDown(event: KeyboardEvent): void {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -54,7 +77,8 @@ export function Detail(props: Props): JSX.Element {
     for (const cursor of [beside(1), beside(-1)]) if (cursor) preload(library.image(cursor));
   });
   createEffect(() => {
-    if (place() > gallery.cursors().length - 20 && !gallery.searching()) void library.loadOlder();
+    const isNearEnd = place() >= 0 && place() > gallery.cursors().length - NEAR;
+    if (isNearEnd && !gallery.searching()) void library.loadOlder();
   });
 
   /** What had the focus may be gone with the image that was shown, or lead nowhere now. */
@@ -127,7 +151,7 @@ function Stage(props: StageProps): JSX.Element {
         <Show when={props.image} keyed fallback={props.children}>
           {(image) => (
             <div class="large" style={{ "--ratio": String(ratio() ?? 1) }}>
-              <Picture image={image} alt={brief(image.prompt)} />
+              <Picture image={image} alt={brief(image.prompt)} again />
             </div>
           )}
         </Show>
@@ -169,7 +193,9 @@ function About(props: { image: Shown; remove: () => void }): JSX.Element {
     <>
       <section class="prompt" aria-labelledby="prompt-heading">
         <h2 id="prompt-heading">Prompt</h2>
-        <p tabindex="0">{props.image.prompt}</p>
+        <p tabindex="0" dir="auto">
+          {props.image.prompt}
+        </p>
         <button type="button" class="small" onClick={() => void copy(props.image.prompt, notices)}>
           <Icon name="copy" />
           Copy prompt

@@ -1,6 +1,10 @@
 import { onCleanup, onMount, type JSX } from "solid-js";
 import "./Dialog.css";
 
+export function isDialogOpen(): boolean {
+  return document.querySelector("dialog[open]") !== null;
+}
+
 interface Props {
   readonly label: string;
   readonly class: string;

@@ -1,6 +1,7 @@
 import { useNavigate, useParams } from "@solidjs/router";
 import {
   createEffect,
+  createMemo,
   createSignal,
   Match,
   on,
@@ -11,27 +12,38 @@ import {
   type JSX,
 } from "solid-js";
 import { useLibrary } from "../library/use-library";
+import { cursorIn, HOME } from "./address";
 import { Detail } from "./Detail";
-import { createGallery, GalleryContext } from "./gallery";
+import { createGallery, GalleryContext, useGallery } from "./gallery";
 import { Grid } from "./Grid";
 import { Header } from "./Header";
 import { Keys } from "./Keys";
-import { Empty, Failed, Found, Notes, NothingFound, Skeleton } from "./Notes";
+import {
+  BrokenOnes,
+  Empty,
+  Failed,
+  Found,
+  GoingBack,
+  Notes,
+  NothingFound,
+  Skeleton,
+} from "./Notes";
+import { Part } from "./Part";
 import { SaveForm } from "./SaveForm";
 import { createShortcuts } from "./shortcuts";
 import { Toasts } from "./Toasts";
 import { brief, number } from "./words";
 
-const HOME = "/dashboard/images";
+const LOST = "There is no page at this address. Here is your library instead.";
 
 /** The page `dashboard/images`, and one of its images in front where the address names one. */
-export function Gallery(): JSX.Element {
+export function Gallery(props: { readonly lost: boolean }): JSX.Element {
   const library = useLibrary();
   const gallery = createGallery(library);
   const params = useParams<{ cursor?: string }>();
   const navigate = useNavigate();
   const [keysShown, setKeysShown] = createSignal(false);
-  const cursor = () => (params.cursor === undefined ? undefined : Number(params.cursor));
+  const cursor = () => cursorIn(params.cursor);
   let before = cursor();
   let openedHere = false;
 
@@ -40,21 +52,33 @@ export function Gallery(): JSX.Element {
     document.title = title(cursor());
   });
   createEffect(
-    on(library.notRemoved, (failed) => failed && gallery.notices.warn(failed.problem.detail)),
-  );
-  createEffect(
     on(
       cursor,
       (now) => {
         if (before === undefined) openedHere = true;
-        else if (now === undefined) gallery.show(String(before));
+        else if (now === undefined) gallery.show(before);
         before = now;
       },
       { defer: true },
     ),
   );
 
+  /** Whether what the grid shall bring into view has yet to be read. */
+  const isReadingOn = () =>
+    library.status() === "ready" &&
+    !library.complete() &&
+    (gallery.cursors().at(-1) ?? Infinity) > (gallery.wanted()?.cursor ?? 0);
+
+  // An image that one came to by its address, from further down than what is loaded.
+  const isFar = createMemo(() => {
+    const shown = cursor();
+    const isShown = shown !== undefined && library.image(shown) !== undefined;
+    return isShown && !gallery.searching() && !gallery.cursors().includes(shown);
+  });
+  createEffect(() => isFar() && gallery.show(cursor()));
+
   onMount(() => {
+    if (props.lost) gallery.notices.warn(LOST);
     history.scrollRestoration = "manual";
     addEventListener("pagehide", gallery.sizes.keep);
     onCleanup(() => removeEventListener("pagehide", gallery.sizes.keep));
@@ -78,16 +102,16 @@ export function Gallery(): JSX.Element {
       <main class="main">
         <div class="notes">
           <Notes />
+          <Show when={gallery.wanted() && isReadingOn()}>
+            <GoingBack />
+          </Show>
           <Show when={gallery.searching() && library.status() === "ready"}>
             <Found />
           </Show>
         </div>
-        <Switch fallback={<Grid />}>
+        <Switch fallback={<Images />}>
           <Match when={library.status() === "loading" && !gallery.tiles().length}>
             <Skeleton />
-          </Match>
-          <Match when={library.status() === "failed" && !gallery.tiles().length}>
-            <Failed />
           </Match>
           <Match when={!gallery.tiles().length && gallery.searching()}>
             <NothingFound />
@@ -95,22 +119,43 @@ export function Gallery(): JSX.Element {
           <Match when={!gallery.tiles().length && library.complete()}>
             <Empty />
           </Match>
+          <Match when={!gallery.tiles().length && library.problem()}>
+            <Failed />
+          </Match>
         </Switch>
       </main>
+      <BrokenOnes />
       <Toasts />
       <Show when={cursor() !== undefined}>
-        <Detail
-          cursor={cursor()!}
-          go={(next) => navigate(`${HOME}/${next}`, { replace: true, scroll: false })}
-          close={close}
-        />
+        <Part onClose={close}>
+          <Detail
+            cursor={cursor()!}
+            go={(next) => navigate(`${HOME}/${next}`, { replace: true, scroll: false })}
+            close={close}
+          />
+        </Part>
       </Show>
-      <Show when={gallery.draft()} keyed>
-        {(draft) => <SaveForm draft={draft} />}
+      <Show when={gallery.drafting.isOpen()}>
+        <Part onClose={gallery.drafting.close}>
+          <SaveForm />
+        </Part>
       </Show>
       <Show when={keysShown()}>
         <Keys onClose={() => setKeysShown(false)} />
       </Show>
     </GalleryContext.Provider>
+  );
+}
+
+/** What is loaded, and forms in its place as long as nothing is that could be shown. */
+function Images(): JSX.Element {
+  const gallery = useGallery();
+  return (
+    <>
+      <Show when={!gallery.tiles().length}>
+        <Skeleton />
+      </Show>
+      <Grid />
+    </>
   );
 }

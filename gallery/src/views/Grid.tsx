@@ -5,11 +5,16 @@ import {
   For,
   on,
   onCleanup,
+  onMount,
   Show,
+  untrack,
   type Accessor,
   type JSX,
 } from "solid-js";
 import { useGallery } from "./gallery";
+import { createLongPress } from "./press";
+import { isDialogOpen } from "./Dialog";
+import { createStay, nearest } from "./stay";
 import { step, type Direction } from "./steps";
 import { Tile } from "./Tile";
 import { keyOf } from "./tiles";
@@ -38,7 +43,10 @@ export function Grid(): JSX.Element {
   const wall = createWall({
     list,
     keys,
-    ratio: (key) => sizes.ratio(byKey().get(key)!.tile.image) ?? 1,
+    ratio: (key) => {
+      const tile = byKey().get(key)?.tile;
+      return tile && sizes.ratio(tile.image);
+    },
     ratiosChanged: sizes.changed,
     focused,
     hasBegun,
@@ -51,15 +59,60 @@ export function Grid(): JSX.Element {
   const total = () =>
     gallery.searching() ? (library.complete() ? keys().length : -1) : (library.count() ?? -1);
 
-  const [reached, setReached] = createSignal(0);
+  const canLoad = () =>
+    library.status() === "ready" &&
+    !library.complete() &&
+    !library.problem() &&
+    !gallery.searching();
+
+  // A page may come back empty. It changes the library all the same, and the wall with it.
   createEffect(() => {
-    reached();
-    if (!hasBegun() || !wall.nearEnd() || library.problem() || gallery.searching()) return;
-    void library.loadOlder().then(() => setReached(library.loaded()));
+    const isDue = hasBegun() || !keys().length;
+    if (isDue && wall.nearEnd() && canLoad()) void library.loadOlder();
   });
 
   createEffect(on(gallery.query, () => scrollTo({ top: 0, behavior: "instant" }), { defer: true }));
-  createEffect(on(gallery.wanted, (wanted) => wanted && go(wanted.key), { defer: true }));
+
+  createEffect(() => {
+    const wanted = gallery.wanted();
+    if (!wanted || !wall.isArranged()) return;
+    const key = nearest(keys(), wanted.cursor);
+    if (key === undefined && canLoad()) void library.loadOlder();
+    else if (library.status() === "ready") untrack(() => come(key ?? keys().at(-1), wanted.top));
+  });
+
+  function come(key: string | undefined, top: number | undefined): void {
+    gallery.show(undefined);
+    if (key === undefined) return;
+    if (top === undefined) go(key);
+    else scrollTo({ top: topOf(key) - top, behavior: "instant" });
+  }
+
+  /** Where a tile begins on the page. */
+  function topOf(key: string): number {
+    return (list()?.getBoundingClientRect().top ?? 0) + scrollY + (wall.box(key)?.top ?? 0);
+  }
+
+  createStay({
+    at: () => {
+      const key = scrollY > 0 ? wall.topmost() : undefined;
+      return key === undefined ? undefined : { cursor: Number(key), top: topOf(key) - scrollY };
+    },
+    goTo: ({ cursor, top }) => gallery.show(cursor, top),
+    giveUp: () => gallery.wanted()?.top !== undefined && gallery.show(undefined),
+  });
+
+  /** The first arrow key goes to what is seen, also where nothing has the focus yet. */
+  function onArrow(event: KeyboardEvent): void {
+    const key = reachable();
+    if (event.target !== document.body || hasModifier(event)) return;
+    if (key === undefined || !ARROWS.includes(event.key) || isDialogOpen()) return;
+    event.preventDefault();
+    go(key);
+  }
+
+  document.addEventListener("keydown", onArrow);
+  onCleanup(() => document.removeEventListener("keydown", onArrow));
 
   /** Focuses a tile, rendered or not, and brings it into view. */
   function go(key: string): void {
@@ -67,7 +120,7 @@ export function Grid(): JSX.Element {
     const element = list();
     if (!box || !element) return;
     setFocused(key);
-    const top = element.getBoundingClientRect().top + scrollY + box.top;
+    const top = topOf(key);
     const lowest = top - EDGE.top;
     const highest = top + box.height + EDGE.bottom - innerHeight;
     if (scrollY > lowest) scrollTo({ top: lowest, behavior: "instant" });
@@ -98,7 +151,7 @@ export function Grid(): JSX.Element {
   function onKeyDown(event: KeyboardEvent): void {
     const key = keyAt(event);
     const tile = key === undefined ? undefined : byKey().get(key)?.tile;
-    if (!tile || !isTarget(event) || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!tile || !isTarget(event) || hasModifier(event)) return;
     const cursor = tile.kind === "saved" ? tile.image.cursor : undefined;
     const next = neighbour(key!, event.key);
     if (next !== undefined) {
@@ -130,13 +183,26 @@ export function Grid(): JSX.Element {
   }
 
   function onClick(event: MouseEvent): void {
-    const tile = byKey().get(keyAt(event) ?? "")?.tile;
-    if (tile?.kind !== "saved" || !isTarget(event) || event.ctrlKey || event.metaKey) return;
-    if (event.shiftKey) selection.extend(tile.image.cursor);
-    else if (selection.active()) selection.toggle(tile.image.cursor);
+    const cursor = cursorAt(event);
+    if (cursor === undefined || !isTarget(event) || event.ctrlKey || event.metaKey) return;
+    if (event.shiftKey) selection.extend(cursor);
+    else if (selection.active()) selection.toggle(cursor);
     else return;
     event.preventDefault();
   }
+
+  function cursorAt(event: Event): number | undefined {
+    const tile = byKey().get(keyAt(event) ?? "")?.tile;
+    return tile?.kind === "saved" ? tile.image.cursor : undefined;
+  }
+
+  onMount(() =>
+    createLongPress(list()!, (event) => {
+      const cursor = isTarget(event) ? cursorAt(event) : undefined;
+      if (cursor !== undefined) selection.toggle(cursor);
+      return cursor !== undefined;
+    }),
+  );
 
   return (
     <ul
@@ -183,6 +249,10 @@ function createBegun(): Accessor<boolean> {
     removeEventListener("scroll", begin);
   });
   return hasBegun;
+}
+
+function hasModifier(event: KeyboardEvent): boolean {
+  return event.ctrlKey || event.metaKey || event.altKey;
 }
 
 function keyAt(event: Event): string | undefined {

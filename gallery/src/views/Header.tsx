@@ -1,9 +1,9 @@
 import { createSignal, Show, type JSX } from "solid-js";
 import { useSession } from "../session/use-session";
 import { IconButton } from "./Button";
-import { draftFor } from "./draft";
 import { useGallery } from "./gallery";
 import { Icon, Mark } from "./Icon";
+import { createNarrow } from "./narrow";
 import { images, number } from "./words";
 
 export function Header(props: { readonly onKeys: () => void }): JSX.Element {
@@ -32,7 +32,7 @@ function Toolbar(props: { readonly onKeys: () => void }): JSX.Element {
       <Show when={gallery.cursors().length}>
         <IconButton icon="select" label="Select images" onClick={() => gallery.selection.begin()} />
       </Show>
-      <button type="button" class="primary save" onClick={() => gallery.write(draftFor([]))}>
+      <button type="button" class="primary save" onClick={() => gallery.write([])}>
         <Icon name="plus" />
         <span>Save image</span>
       </button>
@@ -43,6 +43,7 @@ function Toolbar(props: { readonly onKeys: () => void }): JSX.Element {
 
 function Search(): JSX.Element {
   const gallery = useGallery();
+  const isNarrow = createNarrow();
   let input!: HTMLInputElement;
 
   function onKeyDown(event: KeyboardEvent): void {
@@ -59,7 +60,8 @@ function Search(): JSX.Element {
         type="search"
         id="search"
         aria-label="Search"
-        placeholder="Words, model:sdxl, seed:42"
+        placeholder={isNarrow() ? "Search" : "Words, model:sdxl, seed:42"}
+        dir="auto"
         autocomplete="off"
         spellcheck={false}
         enterkeyhint="search"
@@ -105,20 +107,35 @@ function UserMenu(props: { readonly onKeys: () => void }): JSX.Element {
 function SelectionBar(): JSX.Element {
   const gallery = useGallery();
   const { selection } = gallery;
+  const { library } = gallery;
   const count = () => selection.cursors().size;
+  const told = () =>
+    library.complete()
+      ? `${images(count())} selected`
+      : `${number(count())} of ${images(library.count() ?? 0)} selected`;
   return (
     <>
       <IconButton icon="close" label="Stop selecting" onClick={() => selection.end()} />
       <h1 class="selected-count" aria-live="polite">
-        {count() ? `${images(count())} selected` : "Select images"}
+        {count() ? told() : "Select images"}
       </h1>
-      <button type="button" class="quiet" onClick={() => selection.all()}>
-        Select all
-      </button>
+      <Show
+        when={gallery.selectingAll()}
+        fallback={
+          <button type="button" class="quiet" onClick={() => void gallery.selectAll()}>
+            Select all
+          </button>
+        }
+      >
+        <progress aria-label="Images read" max={library.count() ?? 1} value={library.loaded()} />
+        <button type="button" class="quiet" onClick={() => gallery.stopSelectingAll()}>
+          Stop
+        </button>
+      </Show>
       <button
         type="button"
         class="danger"
-        disabled={!count()}
+        disabled={!count() || gallery.selectingAll()}
         onClick={() => gallery.remove([...selection.cursors()])}
       >
         <Icon name="trash" />

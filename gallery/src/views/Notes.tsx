@@ -1,9 +1,8 @@
-import { createSignal, Match, Show, Switch, type JSX } from "solid-js";
+import { createSignal, Match, onCleanup, Show, Switch, type JSX } from "solid-js";
 import { settings } from "../settings";
 import { useSession } from "../session/use-session";
 import { IconButton, Reload } from "./Button";
 import { copy } from "./copy";
-import { draftFor } from "./draft";
 import { useGallery } from "./gallery";
 import { Icon } from "./Icon";
 import { SignInButton } from "./SignInButton";
@@ -20,7 +19,9 @@ export function Notes(): JSX.Element {
   const { library } = gallery;
   return (
     <Switch>
-      <Match when={library.status() !== "ready" && !gallery.tiles().length}>{null}</Match>
+      <Match when={!gallery.tiles().length && !gallery.searching() && !library.complete()}>
+        {null}
+      </Match>
       <Match when={!gallery.online()}>
         <p class="note" role="status">
           <Icon name="offline" />
@@ -63,16 +64,20 @@ function TryAgain(props: { readonly class: string }): JSX.Element {
 export function Found(): JSX.Element {
   const gallery = useGallery();
   const { library } = gallery;
-  const [loading, setLoading] = createSignal(false);
+  const [loading, setLoading] = createSignal<AbortController>();
+
+  function stop(): void {
+    loading()?.abort();
+    setLoading(undefined);
+  }
 
   async function loadAll(): Promise<void> {
-    setLoading(true);
-    for (let before = -1; loading() && before < library.loaded() && !library.complete();) {
-      before = library.loaded();
-      await library.loadOlder();
-    }
-    setLoading(false);
+    const here = setLoading(new AbortController());
+    await library.loadAll(here.signal);
+    if (loading() === here) setLoading(undefined);
   }
+
+  onCleanup(stop);
 
   return (
     <div class="note found">
@@ -96,12 +101,43 @@ export function Found(): JSX.Element {
             max={library.count() ?? 1}
             value={library.loaded()}
           />
-          <button type="button" class="small" onClick={() => setLoading(false)}>
+          <button type="button" class="small" onClick={stop}>
             Stop
           </button>
         </Show>
       </Show>
     </div>
+  );
+}
+
+/** The grid reads on to the place that one was at. */
+export function GoingBack(): JSX.Element {
+  const { library, show } = useGallery();
+  return (
+    <div class="note">
+      <p role="status">Going back to where you were …</p>
+      <progress aria-label="Images read" max={library.count() ?? 1} value={library.loaded()} />
+      <button type="button" class="small" onClick={() => show(undefined)}>
+        Stay here
+      </button>
+    </div>
+  );
+}
+
+/** Images that did not come, and one button for all of them. */
+export function BrokenOnes(): JSX.Element {
+  const { broken, online, selection } = useGallery();
+  return (
+    <Show when={broken.count() && !selection.active()}>
+      <div class="broken-ones">
+        <span role="status">
+          {images(broken.count())} {online() ? "did not load" : "wait for the network"}
+        </span>
+        <button type="button" class="small" onClick={() => broken.retry()}>
+          Try again
+        </button>
+      </div>
+    </Show>
   );
 }
 
@@ -117,7 +153,7 @@ export function Empty(): JSX.Element {
       </div>
       <h2>Your library is empty</h2>
       <p>Save the first image, or drop image addresses anywhere on this page.</p>
-      <button type="button" class="primary" onClick={() => gallery.write(draftFor([]))}>
+      <button type="button" class="primary" onClick={() => gallery.write([])}>
         <Icon name="plus" />
         Save image
       </button>

@@ -1,4 +1,13 @@
-import { createEffect, createSignal, on, onCleanup, onMount, Show, type JSX } from "solid-js";
+import {
+  createEffect,
+  createMemo,
+  createSignal,
+  on,
+  onCleanup,
+  onMount,
+  Show,
+  type JSX,
+} from "solid-js";
 import { useGallery } from "./gallery";
 import { hue } from "./hash";
 import { Icon } from "./Icon";
@@ -10,6 +19,10 @@ interface Props {
   readonly alt?: string;
   /** What the image itself stands in, such as a link. */
   readonly frame?: (image: JSX.Element) => JSX.Element;
+  /** If it is broken, it is one of those that the page tells of and tries again. */
+  readonly counted?: boolean;
+  /** If it is broken, it has its own button to try again. */
+  readonly again?: boolean;
 }
 
 type State = "loading" | "slow" | "here" | "broken";
@@ -22,7 +35,7 @@ const LOOK = 100;
 
 /** An image, or what there is to show instead of it: a tint, and after a while its prompt. */
 export function Picture(props: Props): JSX.Element {
-  const { online } = useGallery();
+  const { online, broken } = useGallery();
   const [attempt, setAttempt] = createSignal(1);
   const [state, setState] = createSignal<State>("loading");
 
@@ -31,7 +44,13 @@ export function Picture(props: Props): JSX.Element {
     setAttempt((n) => n + 1);
   }
 
-  createEffect(on(online, (isOnline) => isOnline && state() === "broken" && retry()));
+  const isBroken = createMemo(() => state() === "broken");
+  const retryBroken = () => isBroken() && retry();
+  createEffect(on(online, (isOnline) => isOnline && retryBroken()));
+  createEffect(on(broken.retried, retryBroken, { defer: true }));
+  createEffect(() => {
+    if (props.counted && isBroken()) onCleanup(broken.add());
+  });
 
   const image = () => (
     <Show when={attempt()} keyed>
@@ -42,12 +61,17 @@ export function Picture(props: Props): JSX.Element {
   return (
     <div class="picture" data-state={state()} style={{ "--hue": String(hue(props.image.prompt)) }}>
       {props.frame ? props.frame(image()) : image()}
-      <Show when={state() === "slow" || state() === "broken"}>
+      <Show when={state() === "slow" || isBroken()}>
         <span class="stand-in">
-          <Icon name={state() === "slow" ? "clock" : "broken"} />
-          <span class="stand-in-text">{props.image.prompt}</span>
-          <Show when={state() === "broken"}>
-            <button type="button" class="small" tabindex="-1" onClick={retry}>
+          <span class="stand-in-why">
+            <Icon name={isBroken() ? "broken" : "clock"} />
+            {isBroken() ? (online() ? "Unavailable" : "Offline") : "Slow"}
+          </span>
+          <span class="stand-in-text" dir="auto">
+            {props.image.prompt}
+          </span>
+          <Show when={props.again && isBroken()}>
+            <button type="button" class="small" onClick={retry}>
               Try again
             </button>
           </Show>

@@ -1,61 +1,79 @@
 import { createSignal, createUniqueId, Index, Show, type JSX } from "solid-js";
-import { addressesIn, addressesOf, MOST_AT_ONCE } from "./addresses";
+import type { SaveResult } from "../library/use-library";
+import { addressesIn, carriedBy } from "./addresses";
 import { IconButton } from "./Button";
 import { Dialog } from "./Dialog";
 import {
+  changed,
   EMPTY_ROW,
   errorAt,
   imagesIn,
+  isEmpty,
+  leftOf,
+  MOST_ROWS,
+  parts,
+  rowChanged,
+  rowRemoved,
   sharedError,
+  withAddresses,
   type Draft,
   type Refusal,
+  type Refused,
   type Row,
 } from "./draft";
 import { useGallery } from "./gallery";
 import { Icon } from "./Icon";
 import { Picture } from "./Picture";
-import { images } from "./words";
+import { images, number } from "./words";
 import "./SaveForm.css";
 
 /** So long one is kept waiting for the answer; then the tile in the grid tells it. Milliseconds. */
 const PATIENCE = 2000;
 
-/** Saves an image, or several of one prompt. `draft` is what it begins with. */
-export function SaveForm(props: { readonly draft: Draft }): JSX.Element {
-  const gallery = useGallery();
-  const [draft, setDraft] = createSignal(props.draft);
+const NO_ADDRESS = "There is no address of an image in what you dropped.";
+
+/** Saves an image, or several of one prompt. */
+export function SaveForm(): JSX.Element {
+  const { drafting, library, online, notices } = useGallery();
+  const { draft } = drafting;
   const [isSaving, setSaving] = createSignal(false);
+  const [trouble, setTrouble] = createSignal<string>();
   let form!: HTMLFormElement;
-  const close = () => gallery.write(undefined);
-  const change = (part: Partial<Draft>) => setDraft((before) => ({ ...before, ...part }));
-  const changeRow = (place: number, part: Partial<Row>) =>
-    change({ rows: draft().rows.with(place, { ...draft().rows[place]!, ...part }) });
+  const change = (part: Partial<Draft>) => drafting.change((before) => changed(before, part));
+
+  /** Leaves what was typed for the next time. */
+  function close(): void {
+    if (!isEmpty(draft())) notices.say("What you typed is kept");
+    drafting.close();
+  }
 
   async function submit(event: SubmitEvent): Promise<void> {
     event.preventDefault();
-    const earlier = draft().refusal?.save;
+    const sent = draft();
     setSaving(true);
-    const saving = gallery.library.save(imagesIn(draft()));
-    if (earlier) gallery.library.discard(earlier);
-    const result = await Promise.race([saving, patience(gallery.online())]);
+    const saving = parts(imagesIn(sent)).map((part) => library.save(part));
+    if (sent.refusal?.save) library.discard(sent.refusal.save);
+    const late = patience(online());
+    const results = await Promise.all(saving.map((one) => Promise.race([one, late])));
     setSaving(false);
-    if (result && "refused" in result) {
-      const { detail, errors } = result.refused;
-      gallery.library.discard(result.id);
-      change({ refusal: { detail, errors } });
-      form.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
-    } else {
-      close();
-    }
+    const left = leftOf(sent, results.map(refusedIn));
+    for (const result of results) if (isRefused(result)) library.discard(result.id);
+    if (!left) return drafting.end();
+    drafting.change(() => left);
+    form.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
   }
 
-  /** Several addresses at once become several rows, in place of the empty ones. */
-  function take(data: DataTransfer | null, atLeast: number): boolean {
-    const addresses = addressesOf(data);
-    if (addresses.length < atLeast) return false;
-    const filled = draft().rows.filter((row) => row.imageUrl.trim());
-    const rows = [...filled, ...addresses.map((imageUrl) => ({ imageUrl, seed: "" }))];
-    change({ rows: rows.slice(0, MOST_AT_ONCE) });
+  function take(data: DataTransfer | null, atLeast: number, nothing?: string): boolean {
+    const carried = carriedBy(data);
+    const { addresses } = carried;
+    if (addresses.length < atLeast) {
+      setTrouble(addresses.length ? undefined : (carried.trouble ?? nothing));
+      return false;
+    }
+    const filled = draft().rows.filter((row) => row.imageUrl.trim()).length;
+    const room = MOST_ROWS - filled;
+    setTrouble(addresses.length > room ? tooMany(room, addresses.length) : undefined);
+    drafting.change((before) => withAddresses(before, addresses));
     return true;
   }
 
@@ -66,7 +84,7 @@ export function SaveForm(props: { readonly draft: Draft }): JSX.Element {
   function onDrop(event: DragEvent): void {
     event.preventDefault();
     event.stopPropagation();
-    take(event.dataTransfer, 1);
+    take(event.dataTransfer, 1, NO_ADDRESS);
   }
 
   return (
@@ -85,7 +103,7 @@ export function SaveForm(props: { readonly draft: Draft }): JSX.Element {
           </h2>
           <IconButton icon="close" label="Close" onClick={close} />
         </header>
-        <Show when={unplaced(draft().refusal)}>
+        <Show when={trouble() ?? unplaced(draft().refusal)}>
           {(text) => (
             <p class="trouble" role="alert">
               {text()}
@@ -97,6 +115,7 @@ export function SaveForm(props: { readonly draft: Draft }): JSX.Element {
             <textarea
               {...field}
               rows="4"
+              dir="auto"
               required
               autofocus
               value={draft().prompt}
@@ -112,10 +131,10 @@ export function SaveForm(props: { readonly draft: Draft }): JSX.Element {
                 place={place}
                 prompt={draft().prompt}
                 refusal={draft().refusal}
-                change={(part) => changeRow(place, part)}
+                change={(part) => drafting.change((before) => rowChanged(before, place, part))}
                 remove={
                   draft().rows.length > 1
-                    ? () => change({ rows: draft().rows.toSpliced(place, 1) })
+                    ? () => drafting.change((before) => rowRemoved(before, place))
                     : undefined
                 }
               />
@@ -125,13 +144,13 @@ export function SaveForm(props: { readonly draft: Draft }): JSX.Element {
             <button
               type="button"
               class="small"
-              disabled={draft().rows.length >= MOST_AT_ONCE}
+              disabled={draft().rows.length >= MOST_ROWS}
               onClick={() => change({ rows: [...draft().rows, EMPTY_ROW] })}
             >
               <Icon name="plus" />
               Another image
             </button>
-            <span>Paste or drop up to {MOST_AT_ONCE} addresses at once.</span>
+            <span>Paste or drop up to {MOST_ROWS} addresses at once.</span>
           </div>
         </div>
         <div class="pair">
@@ -159,8 +178,8 @@ export function SaveForm(props: { readonly draft: Draft }): JSX.Element {
           </Field>
         </div>
         <footer class="row actions">
-          <button type="button" class="quiet" onClick={close}>
-            Cancel
+          <button type="button" class="quiet" onClick={drafting.end}>
+            {isEmpty(draft()) ? "Cancel" : "Discard"}
           </button>
           <button class="primary" disabled={isSaving()}>
             {isSaving() ? "Saving…" : "Save"}
@@ -273,7 +292,21 @@ function Field(props: FieldProps): JSX.Element {
 
 /** What is wrong that no field stands for. */
 function unplaced(refusal: Refusal | undefined): string | undefined {
-  return refusal?.errors.some(({ pointer }) => pointer) ? undefined : refusal?.detail;
+  return refusal?.errors.some(({ pointer }) => pointer) ? undefined : refusal?.detail || undefined;
+}
+
+function isRefused(
+  result: SaveResult | undefined,
+): result is Extract<SaveResult, { readonly refused: unknown }> {
+  return result !== undefined && "refused" in result;
+}
+
+function refusedIn(result: SaveResult | undefined): Refused | undefined {
+  return isRefused(result) ? result.refused : undefined;
+}
+
+function tooMany(room: number, brought: number): string {
+  return `Of these ${number(brought)} addresses, only the first ${number(room)} fit into the form.`;
 }
 
 function patience(online: boolean): Promise<undefined> {

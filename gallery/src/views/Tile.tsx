@@ -1,9 +1,9 @@
 import { createMemo, Show, type JSX } from "solid-js";
 import { saveOf, type Tile as Shown } from "../library/tile";
-import { draftOf } from "./draft";
+import { draftOf, placed, why } from "./draft";
 import { useGallery } from "./gallery";
 import { Icon } from "./Icon";
-import type { Box } from "./masonry";
+import { isCut, type Box } from "./masonry";
 import { Picture } from "./Picture";
 import { keyOf } from "./tiles";
 import { brief } from "./words";
@@ -20,14 +20,18 @@ interface Props {
 }
 
 export function Tile(props: Props): JSX.Element {
-  const { selection } = useGallery();
+  const { selection, sizes } = useGallery();
   const selected = () =>
     props.tile.kind === "saved" && selection.cursors().has(props.tile.image.cursor);
+  const isOtherwise = () => {
+    sizes.changed();
+    return isCut(sizes.ratio(props.tile.image), props.box);
+  };
 
   return (
     <li
       class="tile"
-      classList={{ selected: selected() }}
+      classList={{ selected: selected(), whole: isOtherwise() }}
       aria-setsize={props.total}
       aria-posinset={props.position}
       data-key={keyOf(props.tile)}
@@ -53,10 +57,20 @@ type Pending = Extract<Shown, { kind: "pending" }>;
 function Saved(props: Props & { tile: Saved; selected: boolean }): JSX.Element {
   const { selection } = useGallery();
   const image = createMemo(() => props.tile.image);
+
+  /** With Shift, all from the one that was picked last. */
+  function pick(event: MouseEvent & { currentTarget: HTMLInputElement }): void {
+    const box = event.currentTarget;
+    if (event.shiftKey) selection.extend(image().cursor);
+    else selection.toggle(image().cursor);
+    queueMicrotask(() => (box.checked = props.selected));
+  }
+
   return (
     <>
       <Picture
         image={image()}
+        counted
         frame={(picture) => (
           <a
             class="target"
@@ -68,7 +82,9 @@ function Saved(props: Props & { tile: Saved; selected: boolean }): JSX.Element {
             aria-description={props.selected ? "Selected" : undefined}
           >
             {picture}
-            <span class="caption">{image().prompt}</span>
+            <span class="caption">
+              <span dir="auto">{image().prompt}</span>
+            </span>
           </a>
         )}
       />
@@ -78,7 +94,7 @@ function Saved(props: Props & { tile: Saved; selected: boolean }): JSX.Element {
           tabindex="-1"
           aria-label={`Select: ${brief(image().prompt)}`}
           checked={props.selected}
-          onChange={() => selection.toggle(image().cursor)}
+          onClick={pick}
         />
         <Icon name="check" />
       </label>
@@ -100,7 +116,7 @@ function Pending(props: Props & { tile: Pending }): JSX.Element {
       tabindex={props.reachable ? 0 : -1}
       aria-label={`Not saved yet: ${brief(image().prompt)}`}
     >
-      <Picture image={image()} />
+      <Picture image={image()} counted />
       <Show
         when={props.tile.problem}
         fallback={
@@ -110,7 +126,7 @@ function Pending(props: Props & { tile: Pending }): JSX.Element {
           </span>
         }
       >
-        {(problem) => <Refused tile={props.tile} why={problem().detail} />}
+        {(problem) => <Refused tile={props.tile} why={why(problem())} />}
       </Show>
     </div>
   );
@@ -126,7 +142,7 @@ function Refused(props: { tile: Pending; why: string }): JSX.Element {
       .flatMap((tile) =>
         tile.kind === "pending" && saveOf(tile.id) === save() ? [tile.image] : [],
       );
-    const errors = props.tile.problem?.errors ?? [];
+    const errors = placed(props.tile.problem?.errors ?? []);
     gallery.write({
       ...draftOf(images.toReversed()),
       refusal: { detail: props.why, errors, save: save() },

@@ -1,15 +1,42 @@
-/** As many as one batch takes. */
-export const MOST_AT_ONCE = 25;
-
 /** The https addresses in what was pasted or dropped, each once, in their order. */
 export function addressesIn(text: string): readonly string[] {
-  const found = text.match(/https:\/\/[^\s<>"']+/g) ?? [];
-  return [...new Set(found)].slice(0, MOST_AT_ONCE);
+  const found = text.match(/https:\/\/[^\s<>"'`]+/g) ?? [];
+  return [...new Set(found.map(withoutPunctuation))].filter((address) => address !== "https://");
 }
 
-/** The addresses in what is carried by a paste or a drop. */
-export function addressesOf(data: DataTransfer | null): readonly string[] {
-  if (!data) return [];
-  const list = addressesIn(data.getData("text/uri-list").replace(/^#.*$/gm, ""));
-  return list.length ? list : addressesIn(data.getData("text/plain"));
+/** The sentence's marks after an address are not its own, nor are brackets that it did not open. */
+function withoutPunctuation(address: string): string {
+  const trimmed = address.replace(/[.,;:!?*’”»]+$/u, "");
+  const close = trimmed.at(-1) ?? "";
+  const open = BRACKETS[close];
+  const isOwn = open === undefined || count(trimmed, open) >= count(trimmed, close);
+  const mended = isOwn ? trimmed : trimmed.slice(0, -1);
+  return mended === address ? address : withoutPunctuation(mended);
+}
+
+const BRACKETS: Readonly<Record<string, string>> = { ")": "(", "]": "[", "}": "{" };
+
+function count(text: string, mark: string): number {
+  return text.split(mark).length - 1;
+}
+
+/** What a paste or a drop carries for us. */
+export interface Carried {
+  readonly addresses: readonly string[];
+  /** Why it carries nothing that can be saved; undefined if it does not look as if it should. */
+  readonly trouble: string | undefined;
+}
+
+const A_FILE =
+  "Files cannot be saved here. Put the image on the web, and paste or drop its https address.";
+const NOT_SAFE = "Only addresses that begin with https:// can be saved.";
+
+export function carriedBy(data: DataTransfer | null): Carried {
+  const text = (kind: string) => data?.getData(kind) ?? "";
+  const list = addressesIn(text("text/uri-list").replace(/^#.*$/gm, ""));
+  const addresses = list.length ? list : addressesIn(text("text/plain"));
+  if (addresses.length) return { addresses, trouble: undefined };
+  const isFile = Array.from(data?.items ?? []).some(({ kind }) => kind === "file");
+  const isUnsafe = /\b(?:http|data|ftp|file|blob):/i.test(text("text/plain"));
+  return { addresses, trouble: isFile ? A_FILE : isUnsafe ? NOT_SAFE : undefined };
 }

@@ -25,6 +25,9 @@ const USUALLY = 5.5;
 /** The most that a tile's height is changed, as a factor, so that columns end at one level. */
 const STRETCH = 1.25;
 
+/** What rounding to whole pixels may add to that. */
+const ROUNDED = 0.05;
+
 /** As many columns as fit well: two on a phone, about five on a desk. */
 export function columnsFor(width: number): Columns {
   const gap = width < 600 ? 4 : 8;
@@ -80,6 +83,13 @@ function stack(ratios: readonly number[], { count, width, gap }: Columns): reado
     });
   }
   return stacks.map(({ tiles }) => tiles);
+}
+
+/** Whether an image would lose more of itself in a box than a band of known images takes from it. */
+export function isCut(ratio: number | undefined, { width, height }: Box): boolean {
+  if (ratio === undefined) return false;
+  const factor = height / width / ratio;
+  return Math.max(factor, 1 / factor) > STRETCH + ROUNDED;
 }
 
 function limited(factor: number): number {

@@ -4,10 +4,13 @@ import { createSignal, type Accessor } from "solid-js";
 export interface Notice {
   readonly text: string;
   readonly trouble: boolean;
+  /** When it was said: milliseconds since 1970. */
+  readonly at: number;
 }
 
 export interface Notices {
-  readonly all: Accessor<readonly Notice[]>;
+  /** The one that was said last, as long as it is to be read. */
+  readonly newest: Accessor<Notice | undefined>;
   say(text: string): void;
   /** Says what went wrong: stays longer. */
   warn(text: string): void;
@@ -21,15 +24,16 @@ export function createNotices(): Notices {
   const [all, setAll] = createSignal<readonly Notice[]>([]);
   const drop = (notice: Notice) => setAll((before) => before.filter((other) => other !== notice));
 
-  function add(notice: Notice): void {
-    setAll((before) => [...before.filter((other) => other.text !== notice.text), notice]);
-    setTimeout(() => drop(notice), notice.trouble ? LONGER : BRIEFLY);
+  function add(text: string, trouble: boolean): void {
+    const notice = { text, trouble, at: Date.now() };
+    setAll((before) => [...before.filter((other) => other.text !== text), notice]);
+    setTimeout(() => drop(notice), trouble ? LONGER : BRIEFLY);
   }
 
   return {
-    all,
+    newest: () => all().at(-1),
     drop,
-    say: (text) => add({ text, trouble: false }),
-    warn: (text) => add({ text, trouble: true }),
+    say: (text) => add(text, false),
+    warn: (text) => add(text, true),
   };
 }

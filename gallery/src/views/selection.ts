@@ -36,7 +36,7 @@ export function createSelection(shown: Accessor<readonly number[]>): Selection {
 
   function extend(cursor: number): void {
     const order = shown();
-    const [from, to] = [order.indexOf(anchor ?? cursor), order.indexOf(cursor)];
+    const [from, to] = [order.indexOf(anchor ?? NaN), order.indexOf(cursor)];
     if (from < 0) return toggle(cursor);
     const range = order.slice(Math.min(from, to), Math.max(from, to) + 1);
     setPicked(new Set([...base, ...range]));

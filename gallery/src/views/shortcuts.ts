@@ -1,16 +1,18 @@
 import { onCleanup } from "solid-js";
-import { addressesOf } from "./addresses";
-import { draftFor } from "./draft";
+import { carriedBy } from "./addresses";
+import { isDialogOpen } from "./Dialog";
 import type { Gallery } from "./gallery";
 
 const TYPED_IN = "input:not([type=checkbox]), textarea";
 
+const NO_ADDRESS = "There is no address of an image in what you dropped.";
+
 /** Keys, pastes and drops that mean the page as a whole, while no dialog is open. */
 export function createShortcuts(gallery: Gallery, showKeys: () => void): void {
   function onKeyDown(event: KeyboardEvent): void {
-    if (event.defaultPrevented || event.altKey || isTaken(event)) return;
+    if (event.defaultPrevented || event.altKey || isTypedIn(event)) return;
     const chord = event.ctrlKey || event.metaKey;
-    const action = chord ? chords(event.key.toLowerCase()) : keys(event.key);
+    const action = chord ? chords(event) : isDialogOpen() ? undefined : keys(event.key);
     if (!action) return;
     event.preventDefault();
     action();
@@ -18,7 +20,7 @@ export function createShortcuts(gallery: Gallery, showKeys: () => void): void {
 
   function keys(key: string): (() => void) | undefined {
     if (key === "/") return () => document.getElementById("search")?.focus();
-    if (key === "n") return () => gallery.write(draftFor([]));
+    if (key === "n") return () => gallery.write([]);
     if (key === "?") return showKeys;
     if (key === "Escape" && gallery.selection.active()) return gallery.selection.end;
     if (key === "Delete" && gallery.selection.cursors().size)
@@ -26,22 +28,29 @@ export function createShortcuts(gallery: Gallery, showKeys: () => void): void {
     return undefined;
   }
 
-  function chords(key: string): (() => void) | undefined {
-    if (key === "a" && gallery.cursors().length) return gallery.selection.all;
-    return key === "z" && gallery.library.removal() ? gallery.library.undoRemoval : undefined;
+  /** Undoing goes on while an image is looked at: it may have been deleted there. */
+  function chords({ key, shiftKey }: KeyboardEvent): (() => void) | undefined {
+    const letter = key.toLowerCase();
+    if (letter === "z" && !shiftKey && gallery.library.removals().length) {
+      return () => void gallery.library.undoRemoval();
+    }
+    const selects = letter === "a" && gallery.cursors().length && !isDialogOpen();
+    return selects ? () => void gallery.selectAll() : undefined;
   }
 
   function onPaste(event: ClipboardEvent): void {
-    if (!isTaken(event)) begin(addressesOf(event.clipboardData));
+    if (!isTypedIn(event) && !isDialogOpen()) take(event.clipboardData);
   }
 
   function onDrop(event: DragEvent): void {
     event.preventDefault();
-    begin(addressesOf(event.dataTransfer));
+    if (!isDialogOpen()) take(event.dataTransfer, NO_ADDRESS);
   }
 
-  function begin(addresses: readonly string[]): void {
-    if (addresses.length) gallery.write(draftFor(addresses));
+  function take(data: DataTransfer | null, nothing?: string): void {
+    const { addresses, trouble = nothing } = carriedBy(data);
+    if (addresses.length) gallery.write(addresses);
+    else if (trouble) gallery.notices.warn(trouble);
   }
 
   const listeners = {
@@ -56,9 +65,6 @@ export function createShortcuts(gallery: Gallery, showKeys: () => void): void {
   }
 }
 
-/** Whether someone is typing, or a dialog has the word. */
-function isTaken(event: Event): boolean {
-  const { target } = event;
-  const isTyped = target instanceof Element && target.matches(TYPED_IN);
-  return isTyped || !!document.querySelector("dialog[open]");
+function isTypedIn({ target }: Event): boolean {
+  return target instanceof Element && target.matches(TYPED_IN);
 }

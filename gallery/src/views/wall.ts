@@ -9,7 +9,9 @@ export interface Wall {
   readonly height: Accessor<number>;
   /** Tiles that move now may be seen moving: the page does not scroll at the same time. */
   readonly moving: Accessor<boolean>;
-  /** Whether what is loaded ends not far below what is seen. */
+  /** Whether the newest tiles have their places. */
+  readonly isArranged: Accessor<boolean>;
+  /** Whether what is loaded ends not far below what is seen; false until that is known. */
   readonly nearEnd: Accessor<boolean>;
   /** The first tile that can be seen. */
   topmost(): string | undefined;
@@ -21,8 +23,8 @@ export interface Wall {
 interface Given {
   readonly list: Accessor<HTMLElement | undefined>;
   readonly keys: Accessor<readonly string[]>;
-  /** Tracked: a tile's height by its width, as far as known. */
-  readonly ratio: (key: string) => number;
+  /** A tile's height by its width; undefined if its image was never seen. */
+  readonly ratio: (key: string) => number | undefined;
   readonly ratiosChanged: Accessor<number>;
   /** A tile that stays rendered wherever it is. */
   readonly focused: Accessor<string | undefined>;
@@ -30,8 +32,14 @@ interface Given {
   readonly hasBegun: Accessor<boolean>;
 }
 
-/** How long a band that came into view unknown may still take its form, in milliseconds. */
+/** How long a band whose images have come into view may still take its form, in milliseconds. */
 const SETTLING = 1000;
+
+/** The share of a band's images that must be there, or there is nothing yet to be looked at. */
+const SEEN = 0.5;
+
+/** The ratio of what was never seen. */
+const SQUARE = 1;
 
 /** How long tiles are seen moving. */
 const MOVING = 200;
@@ -48,12 +56,16 @@ const AHEAD = 6;
 
 /** A masonry in the page's own scroll: knows all tiles' places, renders those in and near the view. */
 export function createWall({ list, keys, ratio, ratiosChanged, focused, hasBegun }: Given): Wall {
+  const assumed = (key: string) => ratio(key) ?? SQUARE;
   const { width, margin } = createMeasured(list);
   const view = createView();
   const columns = createMemo(() => columnsFor(width()));
   const [bands, setBands] = createSignal<readonly Band[]>([]);
   const [moving, setMoving] = createSignal(false);
-  const inViewSince = new Map<string, number>();
+  /** The tiles that `bands` are made of. */
+  const [placedKeys, setPlacedKeys] = createSignal<readonly string[]>([]);
+  /** Since when there is something to be looked at in a band, of those in view. */
+  const seenSince = new Map<string, number>();
   /** Those that were above the view since the page began to scroll. */
   const passed = new Set<string>();
 
@@ -94,37 +106,42 @@ export function createWall({ list, keys, ratio, ratiosChanged, focused, hasBegun
     { equals: isSame },
   );
 
-  createEffect(on([inView, bands], look));
+  const nameOf = (n: number) => bands()[n]!.key;
 
-  function look(): void {
-    const names = new Set(inView().map((n) => bands()[n]!.key));
-    for (const name of inViewSince.keys()) if (!names.has(name)) inViewSince.delete(name);
-    for (const name of names) {
-      if (!inViewSince.has(name)) inViewSince.set(name, performance.now());
-    }
-  }
+  createEffect(
+    on([inView, bands], () => {
+      const names = new Set(inView().map(nameOf));
+      for (const name of seenSince.keys()) if (!names.has(name)) seenSince.delete(name);
+    }),
+  );
 
   /**
    * What is looked at keeps its beginning and end, and its boxes once it had time to settle. What is
    * above keeps its boxes until the page rests: to make up for a change there would stop a swipe.
    */
   function held(): Held {
+    for (const n of inView()) see(bands()[n]!);
     const settled = performance.now() - SETTLING;
+    const isSettled = (n: number) => seenSince.get(nameOf(n))! < settled;
     const ends = inView().flatMap((n) => bands()[n + 1]?.key ?? []);
     if (!view.scrolling()) passed.clear();
     else for (const { key } of bands().slice(0, inView()[0])) passed.add(key);
     return {
-      starts: new Set(view.atTop() ? [] : [...inViewSince.keys(), ...ends]),
-      boxes: new Set([
-        ...passed,
-        ...[...inViewSince].flatMap(([name, since]) => (since < settled ? name : [])),
-      ]),
+      starts: new Set(view.atTop() ? [] : [...inView().map(nameOf), ...ends]),
+      boxes: new Set([...passed, ...inView().flatMap((n) => (isSettled(n) ? nameOf(n) : []))]),
     };
+  }
+
+  /** Notes when a band in view has enough in it to be looked at. */
+  function see({ key, keys: some }: Band): void {
+    const there = some.filter((one) => ratio(one) !== undefined).length;
+    if (there >= some.length * SEEN && !seenSince.has(key)) seenSince.set(key, performance.now());
   }
 
   function arrange(): void {
     const before = bands();
-    const next = build(before, { keys: keys(), ratio, columns: columns() }, held());
+    const wall = { keys: keys(), ratio: assumed, columns: columns() };
+    const next = build(before, wall, held());
     if (next.length === before.length && next.every((band, n) => band === before[n])) return;
     const seen = inView().map((n) => [before[n]!, starts()[n]!] as const);
     if (!put(next, () => shift(seen))) move();
@@ -147,7 +164,7 @@ export function createWall({ list, keys, ratio, ratiosChanged, focused, hasBegun
   function rearrange(): void {
     const top = topmost() ?? "";
     const before = box(top)?.top ?? 0;
-    const next = build([], { keys: keys(), ratio, columns: columns() }, held());
+    const next = build([], { keys: keys(), ratio: assumed, columns: columns() }, held());
     put(next, () => (box(top)?.top ?? before) - before);
   }
 
@@ -189,7 +206,10 @@ export function createWall({ list, keys, ratio, ratiosChanged, focused, hasBegun
     if (arranged === columns()) arrange();
     else rearrange();
     arranged = columns();
+    setPlacedKeys(keys());
   }
+
+  const isArranged = () => width() > 0 && placedKeys() === keys();
 
   function topmost(): string | undefined {
     for (const n of inView()) {
@@ -219,7 +239,8 @@ export function createWall({ list, keys, ratio, ratiosChanged, focused, hasBegun
     height: () =>
       Math.max(0, starts()[bands().length]! - margin() - (bands().at(-1)?.columns.gap ?? 0)),
     moving,
-    nearEnd: () => rendered().length > 0 && rendered().at(-1)! + AHEAD >= bands().length,
+    isArranged,
+    nearEnd: () => isArranged() && (rendered().at(-1) ?? 0) + AHEAD >= bands().length,
     topmost,
     box,
     around,
