@@ -884,38 +884,6 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
-    deleteImages: {
-        parameters: {
-            query: {
-                /** @description The images' cursors. */
-                cursors: components["schemas"]["Cursor"][];
-                /** @description The position of the library at which this was decided. */
-                at?: components["schemas"]["Cursor"];
-                /** @description The mark of the entry at `at`. */
-                mark?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The images are gone. */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["BadRequestOrInvalidParameter"];
-            401: components["responses"]["Unauthenticated"];
-            404: components["responses"]["NotFound"];
-            413: components["responses"]["BodyTooLarge"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalError"];
-            503: components["responses"]["Unavailable"];
-        };
-    };
     deleteImage: {
         parameters: {
             query?: {
