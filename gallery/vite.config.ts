@@ -46,5 +46,6 @@ export default defineConfig({
     environment: "node",
     include: ["src/**/*.test.ts"],
     setupFiles: ["src/testing/setup.ts"],
+    testTimeout: 20_000, // hundreds of random orders, on a machine that does other things too
   },
 });

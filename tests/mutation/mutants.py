@@ -1438,8 +1438,8 @@ MUTANTS = [
     Mutant(
         "each-tab-uses-the-refresh-token",
         "gallery/src/session/session.ts",
-        "      this.#told(grant) ??\n",
-        "",
+        ".alone(() => this.#renewOnce(grant))",
+        ".alone(() => this.#renewOnce(this.#grant.get()))",
         f"{SESSION} -t used.by.one.tab",
     ),
     Mutant(

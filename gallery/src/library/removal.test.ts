@@ -66,7 +66,7 @@ class World {
   async next(): Promise<void> {
     this.removals.stop();
     await this.open().restore();
-    await settled();
+    await settled(200);
   }
 
   remove(...cursors: number[]): void {
@@ -83,7 +83,7 @@ class World {
 
   async pass(milliseconds: number): Promise<void> {
     this.clock.pass(milliseconds);
-    await settled();
+    await settled(200);
   }
 }
 
@@ -224,7 +224,7 @@ test("without a sign-in it waits until someone has signed in", async () => {
   await world.pass(3600_000);
   expect([world.sent, world.hidden]).toEqual([[[7]], [7]]);
   world.removals.wake();
-  await settled();
+  await settled(200);
   expect(world.deleted.has(7)).toBe(true);
 });
 
@@ -248,10 +248,10 @@ test("what could not be deleted comes back with why, and can be tried again or g
   const { id } = world.failed!.deletion;
   world.fates.push(refused);
   world.removals.again(id);
-  await settled();
+  await settled(200);
   expect(world.failed).toMatchObject({ left: upTo(50).slice(33) });
   world.removals.again(id);
-  await settled();
+  await settled(200);
   expect([world.deleted.size, world.failed]).toEqual([50, undefined]);
 });
 
@@ -295,7 +295,7 @@ test("when the server has another library, nothing that was meant for the last o
 test("a page that closes with nothing to delete sends nothing", async () => {
   const world = new World();
   world.removals.close();
-  await settled();
+  await settled(200);
   expect(world.sent).toEqual([]);
 });
 

@@ -21,6 +21,6 @@ export class Clock {
 }
 
 /** Lets everything go on that waits for nothing but its turn. */
-export async function settled(): Promise<void> {
-  for (let turn = 0; turn < 200; turn++) await Promise.resolve();
+export async function settled(turns = 30): Promise<void> {
+  for (let turn = 0; turn < turns; turn++) await Promise.resolve();
 }
