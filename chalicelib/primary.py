@@ -243,7 +243,9 @@ class Primary:
         seen), `HoleFound`, or `Contended` (others were faster at every try, or time ran out before
         one was sent). `Unavailable` says that the database gave no answer: it may have been done.
         """
-        removal = Removal(tuple(cursors), self._new_idem(), self._clock.timestamp())
+        # From the newest on, so that a page passes over all of them at once (`Entry.skip`).
+        newest_first = tuple(sorted(cursors, reverse=True))
+        removal = Removal(newest_first, self._new_idem(), self._clock.timestamp())
         if seen is not None:
             self._check_seen(user, seen, deadline)
         put = functools.partial(self._put_deletions, user, removal)
@@ -278,7 +280,7 @@ class Primary:
             return
         within = [self.entry(user, cursor) for cursor in cursors if cursor <= tail]
         deletions = {entry.cursor for entry in within if entry and entry.kind == "deletion"}
-        raise ImageNotFound([c for c in cursors if c > tail or c in deletions])
+        raise ImageNotFound(sorted(c for c in cursors if c > tail or c in deletions))
 
     def entry(self, user: UserId, cursor: Cursor) -> Entry | None:
         """What stands at the cursor; None if nothing does, or is visible yet."""

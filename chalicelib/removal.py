@@ -47,7 +47,7 @@ class Removal:
         found = dict(zip(self.left, map(kind_found, stubs), strict=True))
         missing = [cursor for cursor, kind in found.items() if kind not in (UNTOLD, HOLE, "erased")]
         if missing:
-            raise ImageNotFound(missing)
+            raise ImageNotFound(sorted(missing))
         for cursor, kind in found.items():
             if kind == HOLE:
                 raise HoleFound("primary", cursor)

@@ -91,7 +91,7 @@ class SecondLife:
         for number in range(random.randint(0, max(missing, 0) + 5)):
             if alive and random.random() < 0.3:
                 gone = alive.pop(random.randrange(len(alive)))
-                primary.delete(user, Cursor(gone), self.deadline)
+                primary.delete(user, [Cursor(gone)], self.deadline)
             else:
                 payload = Payload(f"anew {number}", f"https://images.example/anew-{number}.png")
                 primary.append(user, [payload], self.deadline)

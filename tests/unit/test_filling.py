@@ -50,7 +50,7 @@ class Library:
         primary, deadline = self.store.services.primary, self.store.deadline
         for first in range(0, len(cursors), 33):
             some = [Cursor(cursor) for cursor in cursors[first : first + 33]]
-            assert primary.delete_many(ALICE, some, deadline)
+            primary.delete(ALICE, some, deadline)
 
     def put_rows(self, rows: Iterable[Row]) -> None:
         for row in rows:
@@ -222,7 +222,7 @@ def test_skips_are_stored_where_entries_end_in_none() -> None:
     store.save_batch(ALICE, 2)  # 8, 9
     library.delete([9])  # 10: above what it deletes
     store.save(ALICE)  # 11
-    store.services.primary.delete(ALICE, Cursor(11), store.deadline)  # 12
+    store.services.primary.delete(ALICE, [Cursor(11)], store.deadline)  # 12
     store.save(ALICE, 2)  # 13, 14
     store.sync(ALICE)
     skips = {5: 0, 6: 1, 7: 2, 8: 3, 10: 1, 11: 2, 12: 3, 13: 4}
@@ -240,10 +240,10 @@ def test_a_remembered_tail_tells_the_same_skip() -> None:
     library = Library.empty()
     store = library.store
     store.save(ALICE, 2)
-    store.services.primary.delete(ALICE, Cursor(1), store.deadline)
+    store.services.primary.delete(ALICE, [Cursor(1)], store.deadline)
     store.save(ALICE)
     anew = Store(build(store.dynamo, TABLES, emit=lambda _line: None), store.dynamo, TABLES)
-    anew.services.primary.delete(ALICE, Cursor(2), store.deadline)
+    anew.services.primary.delete(ALICE, [Cursor(2)], store.deadline)
     anew = Store(build(store.dynamo, TABLES, emit=lambda _line: None), store.dynamo, TABLES)
     anew.save(ALICE)
     skips = [entry.skip for entry in store.primary_entries(ALICE)]
