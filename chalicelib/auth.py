@@ -34,6 +34,7 @@ from jwt import InvalidAlgorithmError, PyJWK, PyJWS, PyJWTError
 from chalicelib.entries import UserId
 from chalicelib.errors import ConfigError, KeysUnavailable, Unauthenticated
 from chalicelib.oidc import HTTPS, JWKS_URL_RULE, LOOPBACK_HTTP, Oidc
+from chalicelib.timing import within
 from chalicelib.users import user_id
 
 # The algorithms, by the kind of key that each belongs to: RFC 7518 section 3.1, RFC 8037 section 3.
@@ -65,7 +66,7 @@ FIRST_KEYS_PAUSE = 3.0
 """The same while there are no keys at all, when a pause turns everybody away."""
 
 FETCH_TIMEOUT = 3.0
-"""Seconds for connecting and for each read, so that an outage does not use up a Lambda's time."""
+"""Seconds for all of a fetch, so that an outage does not use up a Lambda's time."""
 
 MAX_JWKS = 512 * 1024
 """Bytes; a key takes about 500, and 2,000 with its certificates."""
@@ -339,10 +340,14 @@ def fetch_jwks(url: str, timeout: float = FETCH_TIMEOUT) -> bytes:
     """The document at an https URL, or at an http URL of this machine; OSError if it cannot be had.
 
     Redirects are errors, since they could lead to an address that nobody configured. `timeout` is
-    in seconds, for connecting and for each read.
+    in seconds, for all of it: the name's address, connecting, and the whole answer.
     """
     if not (HTTPS.fullmatch(url) or LOOPBACK_HTTP.fullmatch(url)):
         raise ConfigError(JWKS_URL_RULE)
+    return within(timeout, lambda: _fetched(url, timeout))
+
+
+def _fetched(url: str, timeout: float) -> bytes:
     try:
         with _opener(url).open(url, timeout=timeout) as response:
             document: bytes = response.read(MAX_JWKS + 1)

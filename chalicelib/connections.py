@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
+from chalicelib.timing import within
 from chalicelib.trust import Trust, the_system
 
 CONNECT_SECONDS = 2.0
@@ -132,28 +133,15 @@ class Connections:
 
 
 def addresses_of(name: str, port: int, until: float) -> Sequence[Address]:
-    """Where the name leads; OSError if that is not known at that moment of the monotonic clock.
+    """Where the name leads; OSError if that is not known at that moment of the monotonic clock."""
 
-    `getaddrinfo` has no time-out, so it gets a thread, which ends by itself some time.
-    """
-    found: list[Sequence[Address] | OSError] = []
-
-    def look() -> None:
+    def look() -> Sequence[Address]:
         try:
-            found.append(socket.getaddrinfo(name, port, type=socket.SOCK_STREAM))
-        except OSError as error:
-            found.append(error)
-        except UnicodeError:  # of a name that is none
-            found.append(socket.gaierror("name"))
+            return socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+        except UnicodeError as error:  # of a name that is none
+            raise socket.gaierror("name") from error
 
-    thread = threading.Thread(target=look, daemon=True)
-    thread.start()
-    thread.join(max(0, until - time.monotonic()))
-    if not found:
-        raise TimeoutError("name")
-    if isinstance(found[0], OSError):
-        raise found[0]
-    return found[0]
+    return within(until - time.monotonic(), look)
 
 
 def connected(addresses: Sequence[Address], until: float) -> socket.socket:

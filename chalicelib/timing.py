@@ -1,9 +1,12 @@
 """Time as an argument: the clock, deadlines, and pauses between tries."""
 
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+
+Found = TypeVar("Found")
 
 
 class Clock(NamedTuple):
@@ -82,3 +85,23 @@ class Backoff(NamedTuple):
                 if deadline.passed():
                     return
             yield attempt
+
+
+def within(seconds: float, work: Callable[[], Found]) -> Found:
+    """What `work` answers or raises; TimeoutError if that takes longer.
+
+    For what has no time-out of its own, such as a look for a name. The work has a thread, which
+    ends by itself some time.
+    """
+    from concurrent.futures import Future  # few calls come here
+
+    outcome: Future[Found] = Future()
+
+    def run() -> None:
+        try:
+            outcome.set_result(work())
+        except Exception as error:
+            outcome.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return outcome.result(max(0, seconds))

@@ -20,7 +20,7 @@ MEMBERS = {"OidcJwksUrl": "jwks_uri", **SIGN_IN_ENDPOINTS}
 """Parameter to the member of the discovery document that it is."""
 
 FETCH_SECONDS = 10.0
-"""For connecting and for each read."""
+"""For all of a fetch."""
 
 AUDIENCES = {
     r"https://securetoken\.google\.com/(?P<project>[^/]+)": r"\g<project>",  # Firebase

@@ -164,9 +164,9 @@ MUTANTS = [
     ),
     Mutant(
         "name-waited-for-without-end",
-        "chalicelib/connections.py",
-        "thread.join(max(0, until - time.monotonic()))",
-        "thread.join()",
+        "chalicelib/timing.py",
+        "outcome.result(max(0, seconds))",
+        "outcome.result()",
         "tests/unit/test_connections.py -k never_resolved",
     ),
     Mutant(

@@ -880,8 +880,21 @@ class JwksServer(Handler):
                 self.answer(200, b" " * (auth.MAX_JWKS + 1), Content_Length="1000000000")
             case "/not-http":
                 self.wfile.write(b"hello\r\n")
+            case "/dripping":
+                self.drip()
             case _:
                 self.answer(500, b"{}")
+
+    def drip(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        with suppress(OSError):
+            while not released.wait(0.02):
+                self.wfile.write(b" ")
+
+
+released = threading.Event()
+"""Ends the answers that come byte by byte."""
 
 
 @pytest.fixture(scope="module")
@@ -953,6 +966,33 @@ def test_a_silent_issuer_is_a_timeout() -> None:
         url = f"http://127.0.0.1:{silent.server_port}/keys"
         with pytest.raises(TimeoutError):
             fetch_jwks(url, timeout=0.05)
+
+
+def test_an_issuer_that_answers_byte_by_byte_is_a_timeout(server: str) -> None:
+    """Each read has its byte in time; the whole has not."""
+    try:
+        with pytest.raises(TimeoutError):
+            fetch_jwks(server + "/dripping", timeout=0.2)
+    finally:
+        released.set()
+
+
+def test_an_issuer_whose_name_leads_nowhere_in_time_is_a_timeout(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A look for a name has no time-out of its own."""
+    found = threading.Event()
+
+    def look(*_args: object, **_more: object) -> list[object]:
+        found.wait(10)
+        raise OSError("no such name")
+
+    monkeypatch.setattr("socket.getaddrinfo", look)
+    try:
+        with pytest.raises(TimeoutError):
+            fetch_jwks("https://issuer.example/keys", timeout=0.1)
+    finally:
+        found.set()
 
 
 def test_no_proxy_is_asked_for_a_local_document(
