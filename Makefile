@@ -6,6 +6,7 @@ DATA   ?= .local
 STAGE  ?= dev
 SEEDS   ?= 0..2000
 MINUTES ?= 30
+STAGED  ?= tests/deployed tests/browser
 # As they were given: make itself would read a `$` in them.
 override DATA := $(value DATA)
 override USER := $(value USER)
@@ -108,7 +109,7 @@ test: .venv/installed $(GALLERY)
 	@exec $(PY) -m pytest -n 2 --dist loadfile $(ARGS)
 
 test-deployed: .venv/installed $(GALLERY) .venv-emulator/installed
-	@EMULATOR=.venv-emulator/bin/python exec $(PY) -m pytest -n 2 --dist loadfile tests/deployed tests/browser $(ARGS)
+	@EMULATOR=.venv-emulator/bin/python exec $(PY) -m pytest -n 2 --dist loadfile $(STAGED) $(ARGS)
 
 # Writes the table of docs/performance.md.
 bench: .venv/installed $(GALLERY)
