@@ -181,6 +181,12 @@ def integer_of(number: object, least: int, most: int) -> int | None:
     return int(number)
 
 
+def may_be_rounded(number: object) -> bool:
+    """Whether it is written as a float, where floats skip integers: pandas and JavaScript write
+    such a number for another one, from 2^53 on."""
+    return isinstance(number, Decimal) and number >= 2**53
+
+
 def strict_json(body: bytes) -> Any:
     if not body or body.startswith(BYTE_ORDER_MARK):
         raise InvalidInput("invalid-json", "Send a JSON object, without a byte order mark.")

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
-from chalicelib.api.request import integer_of
+from chalicelib.api.request import integer_of, may_be_rounded
 from chalicelib.entries import Payload
 from chalicelib.errors import FieldError, InvalidInput
 
@@ -127,6 +127,11 @@ def _url(value: Any) -> str:
 
 
 def _seed(value: Any) -> str:
+    if may_be_rounded(value):
+        raise ValueError(
+            "A float has no such digits: the program that wrote it rounded the seed. Give a large "
+            "seed as a string of digits."
+        )
     number = integer_of(value, 0, MAX_SEED)
     text = value if number is None else str(number)
     if not isinstance(text, str) or not _SEED.fullmatch(text):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, BinaryIO, Literal
 
-from chalicelib.api.request import integer_of
+from chalicelib.api.request import integer_of, may_be_rounded
 from chalicelib.api.validation import MAX_SEED
 
 Format = Literal["jsonl", "csv", "tsv"]
@@ -348,9 +348,21 @@ def from_text(texts: Mapping[str, str]) -> dict[str, object]:
         if found["steps"] is None:
             raise Unreadable("steps: is not a whole number in the digits 0-9")
     seed = texts.get("seed", "")
-    if not seed.isdecimal() and (number := whole_number(seed)) is not None:
-        found["seed"] = str(number)
+    if not seed.isdecimal() and NUMBER.fullmatch(seed):
+        check_digits(Decimal(seed))
+        number = whole_number(seed)
+        found["seed"] = seed if number is None else str(number)
     return found
+
+
+def check_digits(seed: Decimal) -> None:
+    """Unreadable where a spreadsheet or a float has put zeros for a seed's last digits."""
+    exponent = seed.as_tuple().exponent
+    if may_be_rounded(seed) or (isinstance(exponent, int) and exponent > 0):
+        raise Unreadable(
+            "seed: its last digits were lost when the file was written (a spreadsheet or a float "
+            "rounded it); export the column as text, from where the whole number still is"
+        )
 
 
 def whole_number(text: str) -> int | None:
@@ -366,6 +378,8 @@ def as_integer(value: object) -> object:
 
 def image_json(found: Mapping[str, object], reading: Reading) -> bytes:
     """The image as the API takes it; None stands for an absent field."""
+    if isinstance(seed := found.get("seed"), Decimal):
+        check_digits(seed)
     image = {f: as_integer(found[f]) for f in FIELDS if found.get(f) is not None}
     for name in REQUIRED:
         if name not in image:
