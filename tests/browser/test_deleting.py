@@ -225,6 +225,31 @@ def test_a_deletion_in_trouble_is_sent_again(full: Visitor, alice: httpx.Client)
     expect(tiles(full.page)).to_have_count(3)
 
 
+def test_a_deletion_that_was_decided_on_another_library_deletes_nothing(
+    full: Visitor, timed: Page, alice: httpx.Client
+) -> None:
+    """The server is asked under a mark that is not that of the library which it has."""
+    answers: list[int] = []
+
+    def ask_as_of_another(route: Route) -> None:
+        url = route.request.url.replace(full.server.url, full.server.api)
+        (mark,) = parse_qs(urlsplit(url).query)["mark"]
+        answered = route.fetch(url=url.replace(f"mark={mark}", "mark=another"))
+        answers.append(answered.status)
+        route.fulfill(response=answered)
+
+    full.answers("/api/images?cursors=*", ask_as_of_another)
+    tile(timed, "a heron").press("Delete")
+    expect(tile(timed, "a heron")).to_have_count(0)
+    timed.clock.run_for(HELD)
+    timed.clock.resume()
+    said = timed.get_by_role("status").filter(has_text="Your library was replaced on the server")
+    expect(said).to_contain_text("Nothing was deleted")
+    expect(tile(timed, "a heron")).to_be_visible()
+    assert answers == [410]
+    assert len(saved(alice)) == 4
+
+
 def test_a_deletion_while_another_device_deletes_the_same_is_done(
     full: Visitor, timed: Page, alice: httpx.Client
 ) -> None:
@@ -299,6 +324,7 @@ def test_a_large_deletion_goes_on_after_a_reload(large: Visitor, alice: httpx.Cl
     large.answers("/api/images?cursors=*", take_one)
     delete_all(page)
     large.wait_until(lambda: taken == [204] and len(sent(large)) > 1)
+    assert sent(large)[0] == ",".join(map(str, range(MANY, MANY - 33, -1)))  # the newest first
     expect(page.get_by_role("status").filter(has_text="still to be deleted")).to_be_visible()
     page.reload()
     expect(page).to_have_title("Images (0)")
