@@ -4,7 +4,18 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.visitor import Arrive, Visitor, drawn, fill, kept, pending, save, tile, tiles
+from tests.browser.visitor import (
+    Arrive,
+    Visitor,
+    drawn,
+    expect_no_form,
+    fill,
+    kept,
+    pending,
+    save,
+    tile,
+    tiles,
+)
 
 
 @pytest.fixture
@@ -43,6 +54,7 @@ def test_a_reload_without_a_network_shows_the_library_that_was_kept(equipped: Vi
     expect(page.get_by_role("dialog", name="Image: a fox")).to_be_visible()
     page.keyboard.press("Escape")
     save(page, drawn("an otter"))
+    expect_no_form(page)
     page.reload()
     expect(pending(page, "an otter")).to_be_visible()
     equipped.context.set_offline(False)

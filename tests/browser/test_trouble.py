@@ -11,6 +11,7 @@ from tests.browser.visitor import (
     Arrive,
     Visitor,
     drawn,
+    expect_no_form,
     fill,
     grid,
     kept,
@@ -108,6 +109,7 @@ def test_who_has_to_sign_in_again_sees_the_library_and_goes_on_where_one_was(
     expect(tiles(page)).to_have_count(3)
     save(page, drawn("a newt"))
     expect(pending(page, "a newt")).to_contain_text("Waiting for your sign-in")
+    expect_no_form(page)
     page.reload()
     expect(page.get_by_text("Your sign-in has expired.")).to_be_visible()
     expect(pending(page, "a newt")).to_contain_text("Waiting for your sign-in")

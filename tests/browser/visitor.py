@@ -234,6 +234,11 @@ def save(page: Page, image: Mapping[str, Any]) -> None:
     fill_form(page, image).get_by_role("button", name="Save", exact=True).click()
 
 
+def expect_no_form(page: Page) -> None:
+    """It closes by a step back in the history, which would end a reload of the page."""
+    expect(page.get_by_role("dialog", name="Save images")).to_have_count(0)
+
+
 def kept(page: Page) -> str:
     """All that the page's origin keeps on this device, as JSON."""
     return str(page.evaluate(_KEPT))

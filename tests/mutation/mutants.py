@@ -1254,6 +1254,13 @@ MUTANTS = [
         f"{REMOVAL} -t is.held.back",
     ),
     Mutant(
+        "a-large-deletion-is-sent-as-it-was-picked",
+        "gallery/src/library/removal.ts",
+        "newestFirst(cursors.filter((cursor) => !hidden.has(cursor)))",
+        "cursors.filter((cursor) => !hidden.has(cursor))",
+        f"{REMOVAL} -t from.the.newest.on",
+    ),
+    Mutant(
         "an-undone-deletion-is-sent",
         "gallery/src/library/removal.ts",
         "    this.#forget(entry);\n    return true;\n",

@@ -31,15 +31,23 @@ class World {
   /** All that the entries ever named as not removed. */
   readonly back = new Set<number>();
   entries: readonly Entry[] = [];
+  pages = 0;
   removals = this.open();
   told = 0;
 
+  /** From now on the page before it is dead: whatever it is still answered changes nothing. */
   open(): Removals {
+    const page = (this.pages += 1);
+    const isAlive = () => page === this.pages;
     this.removals = new Removals({
       kept: {
         adopt: async () => this.kept,
-        put: async (deletion) => void (this.kept = withDeletion(this.kept, deletion)),
-        drop: async (id) => void (this.kept = this.kept.filter((one) => one.id !== id)),
+        put: async (deletion) => {
+          if (isAlive()) this.kept = withDeletion(this.kept, deletion);
+        },
+        drop: async (id) => {
+          if (isAlive()) this.kept = this.kept.filter((one) => one.id !== id);
+        },
       },
       send: async (cursors, position) => {
         this.sent.push(cursors);
@@ -52,6 +60,7 @@ class World {
       },
       sent: () => (this.told += 1),
       changed: (entries) => {
+        if (!isAlive()) return;
         this.entries = entries;
         for (const { state, left } of entries)
           if (state === "failed") left.forEach((cursor) => this.back.add(cursor));
@@ -87,8 +96,8 @@ class World {
   }
 }
 
-function upTo(many: number): number[] {
-  return Array.from({ length: many }, (_, n) => n + 1);
+function downFrom(most: number): number[] {
+  return Array.from({ length: most }, (_, n) => most - n);
 }
 
 test("a deletion hides at once, is held back, and is sent when its time is over", async () => {
@@ -159,7 +168,7 @@ test("what is being sent can be undone no more", async () => {
 
 test("many are sent 33 at a time, and how many are done is told", async () => {
   const world = new World();
-  world.remove(...upTo(100));
+  world.remove(...downFrom(100));
   const seen: unknown[] = [];
   world.fates.push(undefined, undefined, BUSY);
   await world.pass(HELD);
@@ -171,15 +180,24 @@ test("many are sent 33 at a time, and how many are done is told", async () => {
   expect(seen).toEqual([{ done: 66, total: 100, delay: BUSY }, undefined]);
 });
 
+test("many are sent from the newest on, in whatever order they were picked", async () => {
+  const world = new World();
+  const picked = downFrom(100).reverse();
+  picked.push(...picked.splice(20, 40));
+  world.remove(...picked);
+  await world.pass(HELD);
+  expect(world.sent.flat()).toEqual(downFrom(100));
+});
+
 test("what a page did not get through is sent by the next one, and no more than that", async () => {
   const world = new World();
-  world.remove(...upTo(100));
+  world.remove(...downFrom(100));
   world.fates.push(undefined, BUSY);
   await world.pass(HELD);
   expect(world.deleted.size).toBe(33);
   world.sent.length = 0;
   await world.next();
-  expect(world.sent.flat()).toEqual(upTo(100).slice(33));
+  expect(world.sent.flat()).toEqual(downFrom(100).slice(33));
   expect([world.deleted.size, world.kept]).toEqual([100, []]);
 });
 
@@ -231,7 +249,7 @@ test("without a sign-in it waits until someone has signed in", async () => {
 test("what is not there is as good as deleted, and keeps nothing else from being", async () => {
   const world = new World();
   world.void.add(5).add(12);
-  world.remove(...upTo(20));
+  world.remove(...downFrom(20));
   await world.pass(HELD);
   expect(world.deleted.size).toBe(18);
   expect([world.failed, world.kept, progressOf(world.entries)]).toEqual([undefined, [], undefined]);
@@ -241,15 +259,15 @@ test("what could not be deleted comes back with why, and can be tried again or g
   const world = new World();
   const refused = new Problem("forbidden" as never, "This is forbidden.");
   world.fates.push(undefined, refused);
-  world.remove(...upTo(50));
+  world.remove(...downFrom(50));
   await world.pass(HELD);
-  expect(world.failed).toMatchObject({ left: upTo(50).slice(33), problem: refused });
-  expect([world.hidden, world.kept]).toEqual([upTo(33), []]);
+  expect(world.failed).toMatchObject({ left: downFrom(50).slice(33), problem: refused });
+  expect([world.hidden, world.kept]).toEqual([downFrom(50).slice(0, 33), []]);
   const { id } = world.failed!.deletion;
   world.fates.push(refused);
   world.removals.again(id);
   await settled(200);
-  expect(world.failed).toMatchObject({ left: upTo(50).slice(33) });
+  expect(world.failed).toMatchObject({ left: downFrom(50).slice(33) });
   world.removals.again(id);
   await settled(200);
   expect([world.deleted.size, world.failed]).toEqual([50, undefined]);
@@ -313,16 +331,16 @@ test("a page that closes sends at once what it holds and what it waits with", as
 
 test("a page that closes sends each once, and the next page what was too much", async () => {
   const world = new World();
-  world.remove(...upTo(400));
+  world.remove(...downFrom(400));
   world.removals.close();
-  expect(world.sent.map(([first]) => first)).toEqual([1, 34, 67, 100, 133, 166, 199, 232]);
+  expect(world.sent.map(([first]) => first)).toEqual([400, 367, 334, 301, 268, 235, 202, 169]);
   await world.next();
   expect(world.deleted.size).toBe(400);
 });
 
 test("who wants to leave waits until all is sent, but not for trouble", async () => {
   const world = new World();
-  world.remove(...upTo(100));
+  world.remove(...downFrom(100));
   await world.removals.finish();
   expect(world.deleted.size).toBe(100);
   world.fates.push(BUSY);

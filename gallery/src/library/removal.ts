@@ -116,7 +116,7 @@ export class Removals {
 
   remove(cursors: readonly number[], position: Position): void {
     const hidden = new Set(hiddenBy(this.#entries));
-    const fresh = cursors.filter((cursor) => !hidden.has(cursor));
+    const fresh = newestFirst(cursors.filter((cursor) => !hidden.has(cursor)));
     if (!fresh.length) return;
     const until = this.around.now() + HELD;
     const deletion = { id: crypto.randomUUID(), cursors: fresh, position, until };
@@ -323,6 +323,11 @@ function going(deletion: Deletion): Entry {
 const isHeld = ({ state }: Entry): boolean => state === "held";
 const isGoing = ({ state }: Entry): boolean => state === "going";
 const isFailed = ({ state }: Entry): boolean => state === "failed";
+
+/** In this order the server's pages can pass over all that one deletion leaves, however large. */
+function newestFirst(cursors: readonly number[]): readonly number[] {
+  return cursors.toSorted((one, other) => other - one);
+}
 
 function chunked(cursors: readonly number[]): readonly (readonly number[])[] {
   const count = Math.ceil(cursors.length / MOST);
