@@ -40,7 +40,7 @@ class Alarm:
     metric: Metric
     above: float = 0
     period: int = 5 * MINUTE
-    periods: int = 1
+    periods: int | Json = 1
     is_silence: bool = False
 
     def resource(self) -> Json:
@@ -124,6 +124,7 @@ def alarms_of(stage: Stage) -> dict[str, Alarm]:
             "The scheduled sweep has not run: nothing brings up to date whom the stream forgot.",
             of_function(SCHEDULED, "Invocations"),
             period=15 * MINUTE,
+            periods={"Fn::If": ["SweepsHourly", 9, 1]},  # longer than from one run to the next
             is_silence=True,
         ),
         **{

@@ -31,6 +31,8 @@ _LICENCES = ("LICEN[CS]E*", "NOTICE*", "AUTHORS*")
 
 _LEFT_OUT = (
     "*/.*",  # what editors and desktops leave behind
+    ".*",  # uv's lock of the folder
+    "bin/*",  # the libraries' commands: their first line names a Python of this machine
     "*/__pycache__/*",  # of work on the code: different each time, and no use in a zip
     "*.pyi",  # for type checkers
     "*.px[di]",  # what native libraries are made of

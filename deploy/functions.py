@@ -37,7 +37,7 @@ GRANTS: Mapping[str, Grants] = {
     READ_API: {"PartitionTable": _READ},
     API_HANDLER: {
         "PrimaryTable": _READ | _APPEND | _STRIP,
-        "PartitionTable": _READ | _APPEND | _STRIP,
+        "PartitionTable": _APPEND | _STRIP,
         "IdempotencyTable": frozenset({"dynamodb:PutItem"}),
     },
     "on_images": _SYNC,

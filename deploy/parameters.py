@@ -29,6 +29,9 @@ OPTIONAL = (
 )
 """What a stage may go without: `if_given` says what becomes of it."""
 
+HOURLY = "rate(1 hour)"
+"""The one schedule of the sweep that `SweepSilentAlarm` has to wait longer for."""
+
 NOTHING = {"Ref": "AWS::NoValue"}
 
 HTTPS = r"https://[A-Za-z0-9._-]+(:[0-9]+)?(/[^\s|]*)?"
@@ -101,8 +104,8 @@ def parameters(stage: Stage) -> dict[str, Parameter]:
         ),
         "SweepSchedule": _parameter(
             "How often the sweep runs. A run ends before five minutes are over.",
-            r"rate\((1 (minute|hour|day)|[0-9]+ (minutes|hours|days))\)",
-            "a rate such as rate(5 minutes)",
+            rf"rate\((1 minute|([2-9]|10) minutes)\)|{re.escape(HOURLY)}",
+            f"rate(1 minute), rate(2 minutes) and so on up to rate(10 minutes), or {HOURLY}",
             default="rate(5 minutes)",
         ),
         "SweepReadUnits": _parameter(
@@ -175,8 +178,12 @@ def template_rules() -> dict[str, Any]:
 
 
 def conditions() -> dict[str, Any]:
-    """`HasAlarmEmail` and so on, by which the template asks whether something was given."""
-    return {f"Has{name}": {"Fn::Not": [{"Fn::Equals": [{"Ref": name}, ""]}]} for name in OPTIONAL}
+    """`HasAlarmEmail` and so on, by which the template asks whether something was given; and
+    `SweepsHourly`."""
+    return {
+        **{f"Has{name}": {"Fn::Not": [{"Fn::Equals": [{"Ref": name}, ""]}]} for name in OPTIONAL},
+        "SweepsHourly": {"Fn::Equals": [{"Ref": "SweepSchedule"}, HOURLY]},
+    }
 
 
 def if_given(name: str, given: Any, otherwise: Any = NOTHING) -> dict[str, Any]:

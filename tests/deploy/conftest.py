@@ -2,7 +2,10 @@
 
 import functools
 import json
+import os
 from collections.abc import Callable
+from fcntl import LOCK_EX, flock
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,11 +29,22 @@ PROD = Stage("prod", production=True, hard_isolation=True, parameters=PARAMETERS
 
 @pytest.fixture(scope="session")
 def assembled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Assembled]:
-    """A stage's template as `chalice package` alone makes it, and all of what is packaged."""
+    """A stage's template as `chalice package` alone makes it, and all of what is packaged.
+
+    It is made once for all processes of a run, so nobody changes the folder.
+    """
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
     @functools.cache
     def made(stage: str) -> Assembled:
-        return assemble(read_stage(stage), tmp_path_factory.mktemp(stage), {})
+        whole = shared / f"{stage}.json"
+        with (shared / f"{stage}.lock").open("w") as lock:
+            flock(lock, LOCK_EX)
+            if not whole.exists():
+                found = assemble(read_stage(stage), tmp_path_factory.mktemp(stage), {})
+                whole.write_text(json.dumps([str(found.template), str(found.task)]))
+        return Assembled(*map(Path, json.loads(whole.read_text())))
 
     return made
 

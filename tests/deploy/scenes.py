@@ -267,13 +267,17 @@ def authorized(token: str) -> str:
 
 
 def reads(actor: Actor) -> None:
-    """Pages, also with stubs to pass over and beyond the tail; changes, images, public pages."""
+    """Pages, also with stubs to pass over, beyond the tail, and below a mark; changes, images,
+    public pages."""
     person = someone()
     fill_synced(actor.store, 4, user_of(person))
     delete_unsynced(actor.store, 3, user_of(person))
     actor.store.sync(user_of(person))
+    tail = actor.store.primary_entries(user_of(person))[-1]
     pages = {
         (): 200,
+        (("before", str(tail.cursor)), ("mark", tail.mark)): 200,
+        (("before", str(tail.cursor)), ("mark", "another")): 410,
         (("limit", "2"),): 200,
         (("before", "3"), ("at_least", "1")): 200,
         (("before", "99"),): 410,
@@ -343,9 +347,34 @@ def damaged(store: Store, user: UserId) -> None:
     """A row is missing in the partition, and the primary has an entry beyond a gap."""
     fill_synced(store, 4, user)
     remove(store, 2, user)
-    item = store.primary_log.get(user, Cursor(4)) or {}
-    beyond = {**item, "cursor": {"N": "7"}}
-    store.dynamo.put_item(TableName=store.tables.primary, Item=beyond)
+    copy(store, user, to=7)
+
+
+def copy(store: Store, user: UserId, to: int, without: str = "") -> None:
+    """Puts the primary's fourth entry, less an attribute, at another cursor."""
+    item = {**(store.primary_log.get(user, Cursor(4)) or {}), "cursor": {"N": str(to)}}
+    item.pop(without, None)
+    store.dynamo.put_item(TableName=store.tables.primary, Item=item)
+
+
+def holed(store: Store, user: UserId) -> None:
+    """A row is missing in the partition; the primary is whole."""
+    fill_synced(store, 4, user)
+    remove(store, 2, user)
+
+
+def unreadable(store: Store, user: UserId) -> None:
+    """An entry that cannot be read, and both tables have something where nothing reads."""
+    fill_synced(store, 4, user)
+    copy(store, user, to=2, without="prompt")
+    copy(store, user, to=0)
+    add(store, 0, user)
+
+
+def endless(store: Store, user: UserId) -> None:
+    """After the last entry no deletion can be put."""
+    fill_synced(store, 4, user)
+    copy(store, user, to=5, without="count")
 
 
 def of_one(prepare: Callable[[Store, UserId], None]) -> Scene:
@@ -408,6 +437,6 @@ SCENES: Mapping[str, tuple[Scene, ...]] = {
     "migrate": (of_all(old),),
     "sweep": SYNCS,
     "export_user": (of_one(library),),
-    "erase_user": (*SYNCS, of_one(small), of_one(damaged)),
+    "erase_user": (*SYNCS, *map(of_one, (small, damaged, holed, unreadable, endless))),
     "redrive_dead_letters": SYNCS,
 }

@@ -21,6 +21,7 @@ from chalicelib.errors import Unauthenticated
 from chalicelib.operations import OPERATIONS
 from chalicelib.operations.sweep import DEFAULT_READ_UNITS, MAX_READ_UNITS, MIN_READ_UNITS
 from deploy.alarms import PARTS, alarms_of
+from deploy.api import METHODS, READ_METHODS
 from deploy.functions import GRANTS, logical_id
 from deploy.own_issuer import setting
 from deploy.parameters import check, parameters
@@ -42,13 +43,16 @@ def of_type(template: Template, kind: str) -> dict[str, Any]:
     }
 
 
-def test_the_linter_of_cloudformation_finds_nothing(template: Template, tmp_path: Path) -> None:
-    """No rule is switched off."""
-    path = tmp_path / "template.json"
-    path.write_text(json.dumps(template))
+def test_the_linter_of_cloudformation_finds_nothing(
+    template_of: Callable[[Stage], Template], tmp_path: Path
+) -> None:
+    """No rule is switched off. All in one process, which reads its rules once."""
+    paths = [tmp_path / f"{stage.name}.json" for stage in (DEV, PROD)]
+    for stage, path in zip((DEV, PROD), paths, strict=True):
+        path.write_text(json.dumps(template_of(stage)))
     (tmp_path / "deployment.zip").touch()
     lint = str(Path(sys.executable).with_name("cfn-lint"))
-    done = subprocess.run([lint, str(path)], capture_output=True, text=True, check=False)
+    done = subprocess.run([lint, *map(str, paths)], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
 
 
@@ -353,21 +357,41 @@ def test_the_sweep_runs_by_the_stages_schedule_and_ends_before_the_next(
     assert variables["DEAD_LETTER_QUEUE_URL"] == {"Ref": "DeadLetterQueue"}
 
 
+SCHEDULES = ["rate(1 minute)", "rate(2 minutes)", "rate(10 minutes)", "rate(1 hour)"]
+NO_SCHEDULES = ["rate(0 minutes)", "rate(11 minutes)", "rate(2 hours)", "rate(1 day)", "5 minutes"]
+
+
 @pytest.mark.parametrize(
     ("name", "good", "bad"),
     [
         ("StreamParallelism", ["1", "10"], ["0", "11", "ten", "1.5", ""]),
-        ("SweepSchedule", ["rate(1 minute)", "rate(2 hours)"], ["5 minutes", "cron(0 * * * ? *)"]),
+        ("SweepSchedule", SCHEDULES, [*NO_SCHEDULES, "cron(0 * * * ? *)"]),
         ("SweepReadUnits", ["1000", "2000000"], ["999", "0", "-1", "1e6", ""]),
     ],
 )
 def test_load_is_set_by_the_stage_within_bounds(name: str, good: list[str], bad: list[str]) -> None:
-    rules = {name: parameters(Stage("dev"))[name]}
+    rules = parameters(Stage("dev"))
     for value in good:
         check(rules, {name: value})
     for value in bad:
         with pytest.raises(Refusal, match=name):
             check(rules, {name: value})
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_the_alarm_about_silence_waits_longer_than_any_schedule(
+    template: Template, schedule: str
+) -> None:
+    """Or it would ring between two runs. No period of CloudWatch begins with a run."""
+    alarm = template["Resources"]["SweepSilentAlarm"]["Properties"]
+    condition, hourly, otherwise = alarm["EvaluationPeriods"]["Fn::If"]
+    given = {"SweepSchedule": schedule}
+    is_hourly = holds(template["Conditions"][condition], template["Conditions"], given)
+    assert alarm["DatapointsToAlarm"] == alarm["EvaluationPeriods"]
+    number, unit = re.findall(r"\d+|hour|minute", schedule)
+    between = int(number) * {"minute": 60, "hour": 3600}[unit]
+    silence = alarm["Period"] * (hourly if is_hourly else otherwise)
+    assert 1.5 * between <= silence <= max(2.5 * between, 900)
 
 
 def test_the_budget_that_a_stage_may_set_is_one_that_the_sweep_takes() -> None:
@@ -475,7 +499,8 @@ def test_what_a_path_does_not_have_is_answered_by_the_app_without_a_token(
     template: Template,
 ) -> None:
     for path, methods in paths(template).items():
-        assert len(methods) == (1 if path == ELSEWHERE else 7)
+        answered = READ_METHODS if path == ELSEWHERE else METHODS
+        assert {method.upper() for method in methods} == set(answered)
         for method, operation in methods.items():
             entry = app.app.routes[path].get(method.upper())
             needs_token = entry is not None and entry.authorizer is not None
