@@ -426,8 +426,8 @@ def test_an_unknown_method_is_refused(alice: httpx.Client) -> None:
 )
 def test_malformed_requests(server: Server, request_head: bytes) -> None:
     """What is no proper HTTP is answered as a problem too."""
-    line, rest = request_head.split(b"\r\n", 1)
-    named = b"%s\r\nHost: 127.0.0.1:%d\r\n%s" % (line, server.port, rest)
+    line = request_head.lstrip().split(b"\r\n", 1)[0]
+    named = request_head.replace(line, b"%s\r\nHost: 127.0.0.1:%d" % (line, server.port), 1)
     assert_problem(server.send(named), 400, "bad-request")
 
 

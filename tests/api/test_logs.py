@@ -46,6 +46,7 @@ def test_refused_requests_are_logged_without_what_they_say(
     server: Server, alice: httpx.Client, canary: str
 ) -> None:
     """Wherever in a wrong request a prompt stands, the log does not repeat it."""
+    host = f"Host: 127.0.0.1:{server.port}\r\n"
     answers = [
         alice.post("/api/images", json=picture(**{canary: canary})),
         alice.post("/api/images", json=picture(imageUrl=canary, seed=canary)),
@@ -60,9 +61,9 @@ def test_refused_requests_are_logged_without_what_they_say(
         alice.put(f"/api/images/{canary}"),
         alice.get("/api/images", headers={"Authorization": f"Bearer {canary}"}),
         alice.get("/api/images", headers={"Authorization": canary}),
-        server.send(f"GET /api/health {canary} HTTP/1.1\r\n\r\n".encode()),
-        server.send(f"{canary} /api/health HTTP/1.1\r\n\r\n".encode()),
-        server.send(f"GET /api/health HTTP/1.1\r\nContent-Length: {canary}\r\n\r\n".encode()),
+        server.send(f"GET /api/health {canary} HTTP/1.1\r\n{host}\r\n".encode()),
+        server.send(f"{canary} /api/health HTTP/1.1\r\n{host}\r\n".encode()),
+        server.send(f"GET /api/health HTTP/1.1\r\n{host}Content-Length: {canary}\r\n\r\n".encode()),
     ]
     assert all(400 <= answer.status_code < 500 for answer in answers)
     assert canary not in logged(server, alice)

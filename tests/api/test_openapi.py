@@ -171,12 +171,13 @@ def test_each_operation_answers_its_codes(
 ) -> None:
     """What an operation answers to wrong requests of every kind is exactly what it documents."""
     method, path = method_and_path
+    host = f"Host: 127.0.0.1:{server.port}"
     token = f"Authorization: {alice.headers['Authorization']}"
 
     def code(query: str, headers: list[str], body: str) -> str | None:
         length = [] if "Content-Length" in str(headers) else [f"Content-Length: {len(body)}"]
         target = path.replace("{cursor}", "9") + query
-        head = "\r\n".join([f"{method} {target} HTTP/1.1", *headers, *length, "", ""])
+        head = "\r\n".join([f"{method} {target} HTTP/1.1", host, *headers, *length, "", ""])
         answer = server.send((head + body).encode())
         return None if answer.is_success else str(answer.json()["code"])
 
