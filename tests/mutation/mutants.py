@@ -94,9 +94,9 @@ MUTANTS = [
     Mutant(
         "tail-overestimated",
         "chalicelib/primary.py",
-        "        return end_of([entry_from_item(item)])\n",
-        "        end = end_of([entry_from_item(item)])\n"
-        "        return Tail(Cursor(end.cursor + 1), end.count)\n",
+        "            return end_of([entry_from_item(item)])\n",
+        "            end = end_of([entry_from_item(item)])\n"
+        "            return Tail(Cursor(end.cursor + 1), end.count)\n",
         f"{PRIMARY} -k one_that_is_old",
     ),
     Mutant(
@@ -962,8 +962,8 @@ MUTANTS = [
     Mutant(
         "sweep-stopped-by-one-user",
         "chalicelib/operations/sweep.py",
-        "counts.update(users=1, failed=1)\n            return None",
-        "raise",
+        "            self.counts.update(users=1, failed=1)\n            return None\n",
+        "            raise\n",
         "tests/operations/test_sweep.py -k who_fails",
     ),
     Mutant(
