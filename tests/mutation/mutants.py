@@ -849,7 +849,7 @@ MUTANTS = [
         "chalicelib/operations/verify_user.py",
         "return self._look_beyond(after, deadline) if reached is None else reached",
         "return reached",
-        'tests/operations/test_damaged.py -k "verify and gap"',
+        "tests/operations/test_damaged.py::test_verify_names_the_log_and_the_cursor -k gap",
     ),
     Mutant(
         "export-ends-at-a-hole",
