@@ -94,9 +94,9 @@ MUTANTS = [
     Mutant(
         "tail-overestimated",
         "chalicelib/primary.py",
-        "        return end_of([entry_from_item(item)])\n",
-        "        end = end_of([entry_from_item(item)])\n"
-        "        return Tail(Cursor(end.cursor + 1), end.count)\n",
+        "            return end_of([entry_from_item(item)])\n",
+        "            end = end_of([entry_from_item(item)])\n"
+        "            return Tail(Cursor(end.cursor + 1), end.count)\n",
         f"{PRIMARY} -k one_that_is_old",
     ),
     Mutant(
@@ -849,7 +849,7 @@ MUTANTS = [
         "chalicelib/operations/verify_user.py",
         "return self._look_beyond(after, deadline) if reached is None else reached",
         "return reached",
-        'tests/operations/test_damaged.py -k "verify and gap"',
+        "tests/operations/test_damaged.py::test_verify_names_the_log_and_the_cursor -k gap",
     ),
     Mutant(
         "export-ends-at-a-hole",
@@ -962,8 +962,8 @@ MUTANTS = [
     Mutant(
         "sweep-stopped-by-one-user",
         "chalicelib/operations/sweep.py",
-        "counts.update(users=1, failed=1)\n            return None",
-        "raise",
+        "            self.counts.update(users=1, failed=1)\n            return None\n",
+        "            raise\n",
         "tests/operations/test_sweep.py -k who_fails",
     ),
     Mutant(

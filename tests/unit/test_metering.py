@@ -99,15 +99,18 @@ class Slow(float):
 
     def __radd__(self, sum_so_far: float) -> float:
         with suppress(threading.BrokenBarrierError):
-            self.meeting.wait(0.2)
+            self.meeting.wait(1)
         return sum_so_far + float(self)
 
 
 def test_units_of_threads_are_all_counted() -> None:
     """None is lost to another that is added at the same moment."""
 
+    both_read = threading.Barrier(2)
+
     class Slowly(Costly):
         def query(self, **_request: Any) -> Mapping[str, Any]:
+            both_read.wait(30)
             return {"ConsumedCapacity": {"CapacityUnits": Slow(1)}}
 
     metered = MeteredDynamo(Slowly())
