@@ -183,9 +183,9 @@ def at_once(many: int, work: Callable[[], object]) -> int:
     return len(done)
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Looks again and again until it holds; fails after 30 seconds."""
-    deadline = time.monotonic() + 30
+def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    """Looks again and again until it holds; fails after so many seconds."""
+    deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not come"
         time.sleep(0.02)

@@ -90,7 +90,7 @@ class Mapped:
         source = EventSource(self._function, seed=1, rules=rules)
         source.feed({"Records": records})
         with source:
-            wait_until(source.is_idle)
+            wait_until(source.is_idle, seconds=300)
         for letter in source.dead_letters:
             self._send(letter)
         return source
