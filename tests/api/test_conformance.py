@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import schemathesis
 from hypothesis import settings
+from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from chalicelib.api.openapi import document
 from tests.api.server import Server
@@ -73,7 +74,18 @@ def callers(server: Server) -> Callers:
 @settings(max_examples=EXAMPLES, derandomize=True, deadline=None, database=None)
 def test_conforms(case: schemathesis.Case[Any], callers: Callers) -> None:
     """Every request is answered as the document says."""
-    case.call_and_validate(**callers.arguments(case))
+    arguments = callers.arguments(case)
+    if is_mark_alone(case):
+        answer = case.call_and_validate(**arguments, excluded_checks=[positive_data_acceptance])
+        assert 400 <= answer.status_code < 500
+    else:
+        case.call_and_validate(**arguments)
+
+
+def is_mark_alone(case: schemathesis.Case[Any]) -> bool:
+    """Whether a mark comes without the cursor that it belongs to, which no schema can forbid."""
+    given = (case.query or {}).keys()
+    return "mark" in given and not given & {"before", "after", "at"}
 
 
 def test_links_lead_on(callers: Callers) -> None:
