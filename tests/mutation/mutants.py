@@ -792,7 +792,7 @@ MUTANTS = [
         "local/server.py",
         "        left = self._deadline - time.monotonic()\n",
         "        left = HEAD_SECONDS\n",
-        "tests/unit/test_server.py -k drips",
+        "tests/unit/test_server.py -k one_time_limit",
     ),
     Mutant(
         "written-to-a-full-disk",
