@@ -792,7 +792,7 @@ MUTANTS = [
         "local/server.py",
         "        left = self._deadline - time.monotonic()\n",
         "        left = HEAD_SECONDS\n",
-        "tests/unit/test_server.py -k drips",
+        "tests/unit/test_server.py -k one_time_limit",
     ),
     Mutant(
         "written-to-a-full-disk",
@@ -1331,6 +1331,13 @@ MUTANTS = [
         "gallery/src/library/create-library.test.ts -t a.page.that.closes",
     ),
     Mutant(
+        "the-next-user-sees-the-formers-images",
+        "gallery/src/library/persist.ts",
+        "return `${LIBRARY}${user}`;",
+        "return LIBRARY;",
+        "gallery/src/library/create-library.test.ts -t sees.nothing.of.the.first",
+    ),
+    Mutant(
         "what-the-device-keeps-has-no-age",
         "gallery/src/library/persist.ts",
         "this.now() - this.#timeOf(value) > lasts(name)",
@@ -1534,13 +1541,6 @@ MUTANTS = [
         "gallery/src/views/selection.test.ts -t first.that.is.extended",
     ),
     # The gallery, in the browser
-    Mutant(
-        "the-next-user-sees-the-formers-images",
-        "gallery/src/library/persist.ts",
-        "return `${LIBRARY}${user}`;",
-        "return LIBRARY;",
-        "tests/browser/test_library.py -k in_a_second_tab",
-    ),
     Mutant(
         "a-prompt-is-markup",
         "gallery/src/views/Detail.tsx",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -156,6 +157,24 @@ def test_a_request_that_drips_is_not_waited_for(impatient: Served) -> None:
     with impatient.connect() as connection:
         connection.settimeout(0.05)
         wait_until(lambda: is_closed_at_a_drop(connection))
+
+
+def test_a_head_that_drips_has_one_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is left of it becomes less with each byte, however soon the next one comes."""
+    now = 0.0
+    monkeypatch.setattr(server_module, "time", SimpleNamespace(monotonic=lambda: now))
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        incoming = server_module.Incoming(ours)
+        incoming.within(10)
+        for now in (4.0, 9.0):
+            theirs.sendall(b"G")
+            assert incoming.readinto(bytearray(1)) == 1
+            assert ours.gettimeout() == 10 - now
+        now = 10.0
+        theirs.sendall(b"G")
+        with pytest.raises(TimeoutError):
+            incoming.readinto(bytearray(1))
 
 
 def is_closed_at_a_drop(connection: socket.socket) -> bool:
