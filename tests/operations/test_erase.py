@@ -121,7 +121,7 @@ def test_erase_passes_over_what_is_deleted_already(store: Store) -> None:
     delete_unsynced(store, 3)
     assert erase(store) == receipt(6, 4)
     deletions = [entry.deletes for entry in store.primary_entries(ALICE) if entry.deletes]
-    assert deletions == [2, 3, 1, 4]
+    assert deletions == [2, 3, 4, 1]
 
 
 def test_erase_twice(store: Store) -> None:
@@ -285,7 +285,7 @@ def test_erase_of_an_image_that_another_deletes_first(store: Store) -> None:
     rig.before(meanwhile)
     assert rig.finish("erase_user", USER) == receipt(4, 4)
     deletions = [entry.deletes for entry in store.primary_entries(ALICE) if entry.deletes]
-    assert deletions == [3, 1, 2, 4]
+    assert deletions == [3, 4, 2, 1]
     assert_as_projected(store)
 
 
