@@ -357,12 +357,22 @@ def test_the_sweep_runs_by_the_stages_schedule_and_ends_before_the_next(
     ("name", "good", "bad"),
     [
         ("StreamParallelism", ["1", "10"], ["0", "11", "ten", "1.5", ""]),
-        ("SweepSchedule", ["rate(1 minute)", "rate(2 hours)"], ["5 minutes", "cron(0 * * * ? *)"]),
+        (
+            "SweepSchedule",
+            ["rate(1 minute)", "rate(2 hours)", "rate(10 minutes)"],
+            [
+                "5 minutes",
+                "cron(0 * * * ? *)",
+                "rate(0 minutes)",
+                "rate(1 minutes)",
+                "rate(2 hour)",
+            ],
+        ),
         ("SweepReadUnits", ["1000", "2000000"], ["999", "0", "-1", "1e6", ""]),
     ],
 )
 def test_load_is_set_by_the_stage_within_bounds(name: str, good: list[str], bad: list[str]) -> None:
-    rules = {name: parameters(Stage("dev"))[name]}
+    rules = parameters(Stage("dev"))
     for value in good:
         check(rules, {name: value})
     for value in bad:
