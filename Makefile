@@ -8,6 +8,7 @@ SEEDS   ?= 0..2000
 MINUTES ?= 30
 STAGED  ?= tests/deployed tests/browser
 # As they were given: make itself would read a `$` in them.
+override STAGE := $(value STAGE)
 override DATA := $(value DATA)
 override USER := $(value USER)
 override FILE := $(value FILE)
@@ -17,7 +18,7 @@ override PARAMETERS := $(value PARAMETERS)
 override BUCKET := $(value BUCKET)
 override CONFIRM := $(value CONFIRM)
 override HOSTS := $(value HOSTS)
-export PORT DATA USER FILE OP EVENT PARAMETERS BUCKET CONFIRM HOSTS
+export STAGE PORT DATA USER FILE OP EVENT PARAMETERS BUCKET CONFIRM HOSTS
 
 PY := .venv/bin/python
 NPM := PATH="$(CURDIR)/.venv/bin:$$PATH" npm --prefix gallery --no-audit --no-fund --loglevel=error
@@ -96,13 +97,13 @@ $(GALLERY): gallery/node_modules/installed $(shell find gallery/src -type f) gal
 	@$(NPM) run --silent build -- --logLevel warn >&2
 
 package: .venv/installed $(GALLERY)
-	@exec $(PY) -m deploy package '$(STAGE)'
+	@exec $(PY) -m deploy package "$$STAGE"
 
 deploy: .venv/installed $(GALLERY)
-	@exec $(PY) -m deploy deploy '$(STAGE)'
+	@exec $(PY) -m deploy deploy "$$STAGE"
 
 destroy: .venv/installed
-	@exec $(PY) -m deploy destroy '$(STAGE)'
+	@exec $(PY) -m deploy destroy "$$STAGE"
 
 test: .venv/installed $(GALLERY)
 	@$(NPM) run --silent test

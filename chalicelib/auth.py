@@ -197,6 +197,8 @@ def caller_of(claims: dict[str, Any], oidc: Oidc, now: float) -> Caller:
     """The caller that verified claims name at that time (Unix seconds)."""
     if "events" in claims:  # a security event token, such as a logout token (RFC 8417 section 2.2)
         raise Unauthenticated("The token tells of events; it signs nobody in.")
+    if claims.get("sts") == "pending":  # Clerk: who still has to choose an organization, say
+        raise Unauthenticated("The token's session is not active yet (sts); finish signing in.")
     if claims.get("iss") != oidc.issuer:
         raise Unauthenticated("The token is from another issuer.")
     if not _is_meant_for(oidc.audience, claims):

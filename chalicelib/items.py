@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from chalicelib.dynamo import Item
-from chalicelib.entries import NO_MARK, Cursor, Entry, Mark, Payload, Row, UserId
+from chalicelib.entries import MAX_CURSOR, NO_MARK, Cursor, Entry, Mark, Payload, Row, UserId
 from chalicelib.versions import CURRENT, upgraded
 
 Schema = Mapping[str, Literal["S", "N"]]
@@ -118,7 +118,7 @@ def entry_to_item(user: UserId, entry: Entry) -> Item:
 def entry_from_item(item: Item) -> Entry:
     """KeyError or ValueError for what no version of the product wrote."""
     entry = Entry(
-        cursor=cursor_of(item),
+        cursor=_place_in_log(item),
         idem=item["idem"]["S"],
         created_at=item["created_at"]["S"],
         count=count_of(item),
@@ -210,6 +210,13 @@ def marker_from_item(item: Item) -> Marker:
         created_at=item["created_at"]["S"],
         expires_at=int(item[EXPIRES_AT]["N"]),
     )
+
+
+def _place_in_log(item: Item) -> Cursor:
+    cursor = cursor_of(item)
+    if not 1 <= cursor <= MAX_CURSOR:
+        raise ValueError("no log has that cursor")
+    return cursor
 
 
 def _payload(item: Item) -> Payload:

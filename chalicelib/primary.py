@@ -11,6 +11,7 @@ from typing import TypeVar, cast
 
 from chalicelib.dynamo import Dynamo, Item, Reason, Refused, UnknownOutcome
 from chalicelib.entries import (
+    MAX_CURSOR,
     START,
     Cursor,
     Entry,
@@ -115,15 +116,12 @@ class Primary:
         item = self._log.last(user)
         if item is None:
             return Tail(START, 0)
-        try:
-            return end_of([entry_from_item(item)])
-        except (KeyError, ValueError):
-            raise Unreadable("primary", place_of(item)) from None
+        return end_of([read_entry(item)])
 
     def last_cursor(self, user: UserId) -> Cursor:
-        """The tail's cursor, also where the entry there cannot be read."""
+        """The tail's cursor, also where the entry there cannot be read; never beyond the last."""
         item = self._log.last(user)
-        return START if item is None else Cursor(math.floor(place_of(item)))
+        return START if item is None else min(Cursor(math.floor(place_of(item))), MAX_CURSOR)
 
     def append(
         self,
@@ -150,6 +148,7 @@ class Primary:
 
     def _append(self, save: Save, deadline: Deadline) -> tuple[Image, ...]:
         def put(tail: Tail) -> tuple[Image, ...] | Verdict:
+            check_room(tail, len(save.payloads))
             return self._put(save, numbered(save, tail))
 
         return self._insist(LogEnd(save.user, self._tails.get(save.user)), put, deadline)
@@ -262,6 +261,7 @@ class Primary:
     def _put_deletions(self, user: UserId, removal: Removal, tail: Tail) -> bool | Verdict:
         """True once there are stubs in place of all the images."""
         self._check_within(user, removal.left, tail.cursor)
+        check_room(tail, len(removal.left))
         deletions = removal.after(tail)
         stubs = [self._log.strip_image(user, cursor, ENTRY_PAYLOAD) for cursor in removal.left]
         try:
@@ -285,7 +285,7 @@ class Primary:
     def entry(self, user: UserId, cursor: Cursor) -> Entry | None:
         """What stands at the cursor; None if nothing does, or is visible yet."""
         item = self._log.get(user, cursor)
-        return None if item is None else entry_from_item(item)
+        return None if item is None else read_entry(item)
 
     def check_kind(self, user: UserId, entry: Entry) -> Write:
         """For a transaction of the partition: only while the entry is what it was read as."""
@@ -315,6 +315,10 @@ class Primary:
     def below_first(self, user: UserId) -> list[Cursor]:
         """Where something stands below the first cursor, where nothing reads: the highest few."""
         return [place_of(item) for item in self._log.before(user, Cursor(1), limit=100).items]
+
+    def beyond_last(self, user: UserId) -> list[Cursor]:
+        """Where something stands beyond the last cursor, where nothing reads: the lowest few."""
+        return [place_of(item) for item in self._log.after(user, MAX_CURSOR, limit=100).items]
 
     def has_nothing_at(self, user: UserId, cursor: Cursor) -> bool:
         """Whether it is sure that nothing stands there, be it a write that is seen half-way."""
@@ -349,12 +353,29 @@ def readable(items: Sequence[Item]) -> tuple[Entry, ...]:
     return tuple(entries)
 
 
+def read_entry(item: Item) -> Entry:
+    """The entry; `Unreadable` if it is none that the product wrote."""
+    try:
+        return entry_from_item(item)
+    except (KeyError, ValueError):
+        raise Unreadable("primary", place_of(item)) from None
+
+
+def check_room(tail: Tail, many: int) -> None:
+    """LogDamaged if so many entries would be numbered beyond the last cursor.
+
+    Nobody saves that often: somebody put an entry up there by hand.
+    """
+    if tail.cursor + many > MAX_CURSOR:
+        raise LogDamaged("primary", tail.cursor, "no cursor is left beyond it")
+
+
 def damage_at(item: Item, after: Cursor) -> LogDamaged:
     """What is wrong where this item is the first after the cursor."""
     place, expected = place_of(item), math.floor(after) + 1
-    if place <= expected:
+    if place <= expected or expected > MAX_CURSOR:
         return Unreadable("primary", place)
-    return HoleFound("primary", expected, beyond=math.ceil(place) - 1)
+    return HoleFound("primary", expected, beyond=min(math.ceil(place) - 1, MAX_CURSOR))
 
 
 def place_of(item: Item) -> Cursor:
@@ -362,7 +383,7 @@ def place_of(item: Item) -> Cursor:
     from decimal import Decimal  # for what is damaged: saves have no need of it
 
     number = Decimal(item["cursor"]["N"])
-    return Cursor(int(number)) if number == int(number) else cast(Cursor, float(number))
+    return Cursor(int(number)) if number == int(number) else cast(Cursor, number)
 
 
 def numbered(save: Save, tail: Tail) -> tuple[Entry, ...]:

@@ -5,6 +5,7 @@ anything is sent.
 """
 
 import re
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -213,11 +214,18 @@ def _check(name: str, value: object, rule: Parameter) -> None:
 
 
 def assignments(text: str) -> dict[str, str]:
-    """``Name=value Name=value`` as a mapping."""
-    pairs = [word.partition("=") for word in text.split()]
+    """``Name=value Name='a value'`` as a mapping; quotes are the shell's."""
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        raise Refusal("PARAMETERS has a quote that is never closed; close it.") from None
+    pairs = [word.partition("=") for word in words]
     wrong = [name for name, equals, _ in pairs if not equals]
     if wrong:
-        raise Refusal(f"PARAMETERS takes Name=value pairs separated by spaces, not {wrong[0]!r}.")
+        raise Refusal(
+            f"PARAMETERS takes Name=value pairs separated by spaces, not {wrong[0]!r}. "
+            "Put quotes around a value that has a space: Name='a value'."
+        )
     return {name: value for name, _, value in pairs}
 
 

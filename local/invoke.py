@@ -12,7 +12,7 @@ from typing import Any
 from chalice.local import LambdaContext
 
 from chalicelib.dynamo import CALL_SECONDS
-from chalicelib.errors import ImageStorageError, InvalidEvent
+from chalicelib.errors import ImageStorageError, InvalidEvent, LogDamaged
 from chalicelib.operations import OPERATIONS
 from local.letters import FileDeadLetters
 from local.pump import streams_client
@@ -39,11 +39,18 @@ def invoke(data: Path, name: str, event: str) -> int:
         print(f"{name} was given a wrong event. {error}", file=sys.stderr)
         return 2
     except ImageStorageError as error:
-        again = "Nothing is lost; give the same command again."
-        print(f"{name} ended with {type(error).__name__} {error}. {again}", file=sys.stderr)
+        print(f"{name} ended with {explained(error)}", file=sys.stderr)
         return 1
     show(name, answer)
     return 0
+
+
+def explained(error: ImageStorageError) -> str:
+    """What went wrong, and what to do next."""
+    what = f"{type(error).__name__}. {error}".rstrip(". ")
+    if isinstance(error, LogDamaged):
+        return f'{what}. See "A damaged log" in docs/operations.md.'
+    return f"{what}. Nothing is lost; give the same command again."
 
 
 def function_of(data: Path, name: str) -> Any:
@@ -83,14 +90,16 @@ def parsed(event: str) -> Any:
 
 
 def run_to_its_end(function: Any, name: str, event: Any) -> dict[str, Any]:
-    """Invokes it until it is done. Lists, such as images, are put together."""
+    """Invokes it until it is done. Lists, such as images, are put together; a damaged place that
+    several calls name is told once."""
     lists: dict[str, list[Any]] = {}
     while True:
         context = LambdaContext(name, 256, int((CALL_SECONDS + ROUND_SECONDS) * 1000))
         answer: dict[str, Any] = function(event, context)
         for member, value in answer.items():
             if isinstance(value, list):
-                lists.setdefault(member, []).extend(value)
+                found = lists.setdefault(member, [])
+                found.extend(place for place in value if member != "damage" or place not in found)
         if answer["done"]:
             return answer | lists
         event = answer["resume"]

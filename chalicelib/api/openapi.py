@@ -88,7 +88,8 @@ SEEN = (
     parts.query(
         "at",
         parts.POSITION,
-        "A `cursor` of the library as it was read when this deletion was decided.",
+        "A `cursor` of the library as it was read when this deletion was decided. "
+        "Only with `mark`.",
     ),
     parts.query(
         "mark",

@@ -25,11 +25,15 @@ PLAIN = ("", "identity")
 CODINGS = ("gzip", "x-gzip", "deflate")
 """Of a body (RFC 9110, section 8.4.1), as API Gateway takes them."""
 
-COMPRESSED = (b"\x1f\x8b", b"\x78")
-"""How a body begins that is compressed as gzip or deflate has it; JSON never begins so."""
+BEGINNINGS = (b"{", b"[", b" ", b"\t", b"\r", b"\n")
+"""How a body begins that is JSON already; one that is compressed as gzip or deflate has it never
+does (RFC 1952, section 2.3.1; RFC 1950, section 2.2)."""
 
 GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 """zlib's word for both: it looks at the beginning by itself."""
+
+LISTS = frozenset({"cursors"})
+"""The query parameters that name several things."""
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 WHOLE_NUMBER = re.compile(r"0|[1-9][0-9]{0,15}")
@@ -66,7 +70,11 @@ def cursor_of(text: str, name: str, least: int = 1) -> Cursor:
 
 
 class Query(NamedTuple):
-    """The query parameters of one request, each at most once and none that is not known."""
+    """The query parameters of one request, each at most once and none that is not known.
+
+    A list may come in one parameter or in several: OpenAPI knows both forms, and some generated
+    clients write only the second.
+    """
 
     values: Mapping[str, str]
 
@@ -76,16 +84,16 @@ class Query(NamedTuple):
             if name not in known:
                 taken = ", ".join(known) or "no parameters"
                 raise invalid_parameter(name, f"Leave it out; this route takes {taken}.")
-            if len(given) != 1:
+            if len(given) != 1 and name not in LISTS:
                 raise invalid_parameter(name, "Give it once.")
-        return cls({name: given[0] for name, given in request.query.items()})
+        return cls({name: ",".join(given) for name, given in request.query.items()})
 
     def cursor(self, name: str, least: int = 1) -> Cursor | None:
         text = self.values.get(name)
         return None if text is None else cursor_of(text, name, least)
 
     def cursors(self, name: str, most: int) -> tuple[Cursor, ...]:
-        """The cursors that one parameter names, all different."""
+        """The cursors that the parameter names, all different."""
         texts = self.values.get(name, "").split(",")
         are_cursors = len(texts) <= most and all(is_whole_number(t, 1, MAX_CURSOR) for t in texts)
         if not are_cursors or len(set(texts)) < len(texts):
@@ -144,13 +152,13 @@ def json_body(request: Request) -> Any:
 def decompressed(request: Request) -> bytes:
     """The body without its Content-Encoding; `UnsupportedMediaType`, `BodyTooLarge`.
 
-    API Gateway decompresses a body itself and may leave the header as it was: what is not
-    compressed is taken as it is.
+    API Gateway decompresses a body itself and may leave the header as it was: what begins as JSON
+    is taken as it is.
     """
     coding = request.headers.get("content-encoding", "").strip().lower()
     if coding not in (*PLAIN, *CODINGS):
         raise UnsupportedMediaType
-    if coding in PLAIN or not request.body.startswith(COMPRESSED):
+    if coding in PLAIN or not request.body or request.body.startswith(BEGINNINGS):
         return request.body
     return inflated(request.body)
 

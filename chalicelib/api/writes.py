@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from chalicelib.api.answer import Answer, json_answer
 from chalicelib.api.call import Call
-from chalicelib.api.request import Query, cursor_of, idempotency_key, json_body
+from chalicelib.api.request import Query, cursor_of, idempotency_key, invalid_parameter, json_body
 from chalicelib.api.validation import image_of, images_of
 from chalicelib.entries import Cursor, Image, Payload, Position, render
 from chalicelib.errors import FieldError, ImageNotFound, InvalidInput
@@ -43,6 +43,8 @@ def delete_images(call: Call) -> Answer:
 
 def _deleted(call: Call, query: Query, cursors: Sequence[Cursor]) -> Answer:
     at, mark = query.cursor("at", least=0), query.mark("at")
+    if at is not None and "mark" not in query.values:
+        raise invalid_parameter("at", "Give it together with mark, or leave it out.")
     seen = Position(at, mark) if at is not None and mark else None
     call.services.deleter.delete(call.request.user, cursors, call.deadline, seen)
     return Answer(204, "")

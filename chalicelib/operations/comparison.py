@@ -13,8 +13,10 @@ from chalicelib.primary import place_of
 from chalicelib.projection import to_row
 from chalicelib.versions import CURRENT, upgraded
 
-BELOW_ALL = Cursor(-(10**37))
-"""Below whatever somebody may have put there by hand; DynamoDB's numbers have 38 digits."""
+ABOVE_ALL = Cursor((10**38 - 1) * 10**88)
+BELOW_ALL = Cursor(-ABOVE_ALL)
+"""Beyond whatever somebody may have put there by hand: 9.9…E+125, with 38 digits, is the largest
+number that DynamoDB takes (its developer guide, "Naming rules and data types")."""
 
 CHUNK = MAX_TRANSACTION_ITEMS
 """Entries that are compared at a time."""

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from chalicelib.entries import START, Cursor, UserId, leading_run
-from chalicelib.errors import Contended, HoleFound, InvalidEvent, LogDamaged
-from chalicelib.operations.comparison import BELOW_ALL, stored_between
+from chalicelib.dynamo import Item
+from chalicelib.entries import MAX_CURSOR, START, Cursor, UserId, leading_run
+from chalicelib.errors import Contended, HoleFound, InvalidEvent, LogDamaged, Unreadable
+from chalicelib.operations.comparison import ABOVE_ALL, BELOW_ALL, stored_between
 from chalicelib.operations.counts import counts_of, finished, to_be_resumed
 from chalicelib.operations.event import Event
-from chalicelib.operations.salvage import BELOW_FIRST, Salvage
+from chalicelib.operations.salvage import BELOW_FIRST, Salvage, is_whole
 from chalicelib.partition import Partition
 from chalicelib.primary import Primary, place_of
 from chalicelib.removal import MAX_DELETIONS
@@ -37,7 +38,8 @@ def erase_user(services: Services, fields: Any, deadline: Deadline) -> dict[str,
     counts = counts_of(event, *COUNTS)
     event.end()
     # The partition's too: of a primary that lost its end, readers may still see what it had.
-    tail = max(services.primary.last_cursor(user), services.open_partition(user).tail())
+    ends = services.primary.last_cursor(user), services.open_partition(user).tail()
+    tail = min(max(ends), MAX_CURSOR)
     check_order(through or START, deleted, checked, tail)
     if through is None:
         through = tail
@@ -97,18 +99,24 @@ class Erasure:
     def delete(self, after: Cursor, deadline: Deadline) -> Cursor:
         """Deletes, in the primary, the images beyond the cursor; how far it came."""
         if after == START:
-            self._strip_below(deadline)
+            self._strip_outside(deadline)
         while after < self.through and not deadline.passed():
             after = self._delete_some(after, deadline)
         return after
 
-    def _strip_below(self, deadline: Deadline) -> None:
-        """What was put below the first cursor by hand, where nothing reads."""
+    def _strip_outside(self, deadline: Deadline) -> None:
+        """What was put below the first or beyond the last cursor by hand, where nothing reads."""
         for place in self.primary.below_first(self.user):
-            self.salvage.note(LogDamaged("primary", place, BELOW_FIRST))
-            self.primary.strip(self.user, place)
-        for item in stored_between(self.partition, BELOW_ALL, START):
-            self.partition.erase(place_of(item), deadline)
+            self._strip(LogDamaged("primary", place, BELOW_FIRST))
+        for place in self.primary.beyond_last(self.user):
+            self._strip(Unreadable("primary", place))
+        for after, last in (BELOW_ALL, START), (MAX_CURSOR, ABOVE_ALL):
+            for item in stored_between(self.partition, after, last):
+                self.partition.erase(place_of(item), deadline)
+
+    def _strip(self, found: LogDamaged) -> None:
+        self.salvage.note(found)
+        self.primary.strip(self.user, cast(Cursor, found.cursor))
 
     def _delete_some(self, after: Cursor, deadline: Deadline) -> Cursor:
         part = self.salvage.read_after(after, RUN, deadline)
@@ -126,8 +134,7 @@ class Erasure:
         """Whether nothing is left to erase there. A hole may be a write that is seen half-way."""
         if isinstance(broken, HoleFound):
             return self._is_hole(broken)
-        self.salvage.note(broken)
-        self.primary.strip(self.user, cast(Cursor, broken.cursor))
+        self._strip(broken)
         return True
 
     def _is_hole(self, found: HoleFound) -> bool:
@@ -178,10 +185,17 @@ class Erasure:
             self.salvage.note(found)
             return True
 
+    def _note_odd(self, items: Sequence[Item]) -> None:
+        """Rows between two cursors, put there by hand: nothing follows from them."""
+        for place in map(place_of, items):
+            if not is_whole(place):
+                self.salvage.note(Unreadable("partition", place))
+
     def _look_on(self, checked: Checked, deadline: Deadline) -> Checked:
         while checked.cursor < self.through and not deadline.passed():
             found = self.partition.stored_after(checked.cursor, RUN)
             items = [item for item in found.items if place_of(item) <= self.through]
+            self._note_odd(items)
             if not self.salvage.damage:
                 items = items[: leading_run(map(place_of, items), checked.cursor)]
             for item in items:

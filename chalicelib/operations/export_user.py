@@ -1,14 +1,13 @@
 """Everything that is kept of one user's images, for that user to take along."""
 
 import json
-import math
 from typing import Any
 
 from chalicelib.entries import START
 from chalicelib.operations.counts import counts_of, finished, to_be_resumed
 from chalicelib.operations.event import Event
 from chalicelib.operations.get_images_for_user import rendered
-from chalicelib.operations.salvage import Salvage
+from chalicelib.operations.salvage import Salvage, is_whole
 from chalicelib.partition import is_heavy
 from chalicelib.services import Services
 from chalicelib.timing import Deadline
@@ -37,10 +36,10 @@ def export_user(services: Services, fields: Any, deadline: Deadline) -> dict[str
         cursor = run.cursor
         images += found
         counts["exported"] += len(found)
-        if run.is_all or deadline.passed() or is_heavy(images):
+        if run.is_all or (is_whole(cursor) and (deadline.passed() or is_heavy(images))):
             break
     shown = [json.loads(image) for image in images]
     answer = {"user": user, "images": shown, "damage": salvage.damage}
     if run.is_all:
         return finished(counts, **answer)
-    return to_be_resumed({"user": user, "cursor": math.floor(cursor)}, counts, **answer)
+    return to_be_resumed({"user": user, "cursor": cursor}, counts, **answer)

@@ -1,8 +1,9 @@
 """Reading a log of record that somebody damaged: past whatever is broken, telling where it was."""
 
+import math
 from typing import Any, NamedTuple, cast
 
-from chalicelib.entries import Cursor, Entry, UserId
+from chalicelib.entries import MAX_CURSOR, Cursor, Entry, UserId
 from chalicelib.errors import LogDamaged
 from chalicelib.primary import Primary
 from chalicelib.timing import Deadline
@@ -38,7 +39,8 @@ class Salvage:
         try:
             run = self._primary.read_after(self._user, cursor, limit, deadline)
         except LogDamaged as found:
-            return Part((), cast(Cursor, found.beyond), is_all=False, broken=found)
+            cursor = cast(Cursor, min(found.beyond, MAX_CURSOR))
+            return Part((), cursor, is_all=found.beyond > MAX_CURSOR, broken=found)
         end = run.entries[-1].cursor if run.entries else cursor
         return Part(run.entries, end, run.is_all)
 
@@ -50,4 +52,14 @@ class Salvage:
 
 def told(found: LogDamaged) -> dict[str, Any]:
     """Which log, which cursor, and what is wrong there: without content."""
-    return {"log": found.log, "cursor": found.cursor, "what": found.what}
+    return {"log": found.log, "cursor": shown(found.cursor), "what": found.what}
+
+
+def shown(cursor: float | None) -> float | None:
+    """A cursor for an answer: one that is no whole number as JSON's float, rounded."""
+    return cursor if cursor is None or is_whole(cursor) else float(cursor)
+
+
+def is_whole(cursor: float) -> bool:
+    """Whether a call may end there: a resume is a whole number, and the next must lead on."""
+    return cursor == math.floor(cursor)

@@ -18,7 +18,7 @@ from chalicelib.operations.comparison import (
 )
 from chalicelib.operations.counts import counts_of, finished, to_be_resumed
 from chalicelib.operations.event import Event
-from chalicelib.operations.salvage import BELOW_FIRST, told
+from chalicelib.operations.salvage import BELOW_FIRST, shown, told
 from chalicelib.primary import Run, end_of
 from chalicelib.projection import to_row
 from chalicelib.services import Services
@@ -116,7 +116,8 @@ class Verification:
                 self._counts["compared"] += 1
                 self._counts["outdated"] += pair.stored is not None and is_outdated(pair.stored)
                 if what is not None:
-                    self.difference = {"log": "partition", "cursor": pair.cursor, "what": what}
+                    place = shown(pair.cursor)
+                    self.difference = {"log": "partition", "cursor": place, "what": what}
                     return None
             if last >= tail:
                 return None

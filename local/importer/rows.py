@@ -45,6 +45,15 @@ a value is missing."""
 MAX_IGNORED_NAMES = 20
 """How many of a JSON Lines file's unknown names are remembered, to be reported."""
 
+_CELL = r'(?:"(?:[^"]++|"")*+"|[^",]*+)'
+CSV_RECORD = re.compile(rf"{_CELL}(?:,{_CELL})*+")
+"""Quotes stand around a whole cell, or doubled in such a one (RFC 4180, section 2, rule 5 on)."""
+
+LOOK = 65_536
+"""Bytes at a file's beginning by which its form is known."""
+
+GZIP = b"\x1f\x8b"
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 EMPTY_SHA256 = hashlib.sha256().hexdigest()
 
@@ -170,10 +179,13 @@ class Place:
 class Reader:
     """The rows of one file, from its start or from a mark on.
 
-    Raises `Unusable` when a CSV or TSV header lacks a column that is needed.
+    Raises `Unusable` when the file is not in UTF-8 lines, or when a CSV or TSV header lacks a
+    column that is needed.
     """
 
     def __init__(self, file: BinaryIO, reading: Reading) -> None:
+        check_form(file.read(LOOK))
+        file.seek(0)
         self._lines = Lines(file)
         self._reading = reading
         self._ignored: dict[str, None] = {}
@@ -252,6 +264,8 @@ class Reader:
             header = self._read_cells()
         except Unreadable as error:
             raise Unusable(f"The file's first line, the header, {error}.") from error
+        if not header and not self.here().offset:
+            raise Unusable("The file is empty.")
         check_header(header, self._reading)
         self._ignore(name for name in header if name not in self._reading.names.values())
         return header
@@ -263,27 +277,32 @@ class Reader:
         costs its first line alone, and reading goes on with the second.
         """
         taken: list[Place] = []
+        lines: list[str] = []
         reader = csv.reader(
-            self._record_lines(taken),
+            self._record_lines(taken, lines),
             delimiter="\t" if self._reading.format == "tsv" else ",",
             # IANA's text/tab-separated-values knows no quotes: they are part of the text.
             quoting=csv.QUOTE_NONE if self._reading.format == "tsv" else csv.QUOTE_MINIMAL,
             strict=True,
         )
         try:
-            return next(reader, [])
+            cells = next(reader, [])
+            check_quotes(self._reading.format, "".join(lines), cells)
+            return cells
         except (csv.Error, Unreadable) as error:
             self._lines.go_back(taken[0])
             hint = "; check its quotes" if isinstance(error, csv.Error) else ""
             raise Unreadable(f"cannot be read: {error}{hint}") from error
 
-    def _record_lines(self, taken: list[Place]) -> Iterator[str]:
+    def _record_lines(self, taken: list[Place], lines: list[str]) -> Iterator[str]:
+        """The next lines, which it also adds to `lines`; `taken` gets the first one's end."""
         size = 0
         while size <= LONGEST_RECORD and (line := self._lines.next()):
             if not taken:
                 taken.append(self._lines.keep())
             size += len(line)
-            yield decode(line, is_first=self.here().lines == 1)
+            lines.append(decode(line, is_first=self.here().lines == 1))
+            yield lines[-1]
 
     def _ignore(self, names: Iterable[str]) -> None:
         for name in names:
@@ -298,6 +317,34 @@ def decode(line: bytes, is_first: bool) -> str:
         return line.removeprefix(BYTE_ORDER_MARK if is_first else b"").decode()
     except UnicodeDecodeError as error:
         raise Unreadable(f"is not UTF-8 (at byte {error.start + 1} of the line)") from error
+
+
+def check_form(beginning: bytes) -> None:
+    """Unusable if a file that begins so is not UTF-8 text in lines, where the cause is known."""
+    if beginning.startswith(GZIP):
+        raise Unusable("The file is compressed with gzip. Unpack it, and import what comes out.")
+    if beginning.startswith(UTF_16) or b"\0" in beginning[:2]:
+        raise Unusable("The file is UTF-16. Save it as UTF-8.")
+    if b"\r" in beginning.strip() and b"\n" not in beginning:
+        raise Unusable("The file's lines end with carriage returns alone. Save it with LF or CRLF.")
+
+
+def check_quotes(format_: Format, record: str, cells: Iterable[str]) -> None:
+    """Unreadable where a quote shows that this may be a part of a record alone: other writers put
+    quotes in otherwise, and then a line in the middle of a cell passes for a record."""
+    if '"' not in record:
+        return
+    if format_ == "csv" and not CSV_RECORD.fullmatch(record.rstrip("\r\n")):
+        raise Unreadable("a quote stands inside a cell; double it and quote the whole cell")
+    if format_ == "tsv" and any(map(has_lone_quote, cells)):
+        raise Unreadable(
+            "a cell begins or ends with a quote that has no other; in TSV quotes are text, so "
+            "remove it, or save the file as CSV"
+        )
+
+
+def has_lone_quote(cell: str) -> bool:
+    return cell.count('"') % 2 == 1 and (cell.startswith('"') or cell.endswith('"'))
 
 
 def check_header(header: list[str], reading: Reading) -> None:

@@ -142,7 +142,10 @@ def test_one_that_never_was_keeps_them_all(alice: httpx.Client) -> None:
         ("cursors=0", "cursors"),
         ("cursors=1,-2", "cursors"),
         ("cursors=1%2C%202", "cursors"),
-        ("cursors=1&cursors=2", "cursors"),
+        ("cursors=1&cursors=1", "cursors"),
+        ("cursors=1&cursors=", "cursors"),
+        ("cursors=1&at=99", "at"),
+        ("cursors=1&at=1&at=2&mark=", "at"),
         ("cursors=" + ",".join(map(str, range(1, 35))), "cursors"),
         ("cursors=1&mark=a", "mark"),
         ("cursors=1&at=1&mark=a.b", "mark"),
@@ -155,6 +158,21 @@ def test_what_is_wrong_with_the_query_is_named(alice: httpx.Client, query: str, 
     problem = assert_problem(alice.delete(f"/api/images?{query}"), 400, "invalid-parameter")
     assert where(problem) == [name]
     assert len(library(alice)) == 2
+
+
+def test_a_list_may_repeat_its_name(alice: httpx.Client) -> None:
+    """As clients write it that know no other form of a list."""
+    save(alice, 4)
+    assert alice.delete("/api/images?cursors=1&cursors=2,4").status_code == 204
+    assert [image["cursor"] for image in library(alice)] == [3]
+
+
+def test_a_position_without_its_mark_deletes_nothing(alice: httpx.Client) -> None:
+    """Whoever gives one wants it looked at; an empty mark says that there is none."""
+    save(alice, 1)
+    problem = assert_problem(alice.delete("/api/images/1?at=9999"), 400, "invalid-parameter")
+    assert where(problem) == ["at"]
+    assert len(library(alice)) == 1
 
 
 @pytest.mark.parametrize("path", ["/api/images/1?", "/api/images?cursors=1&"])

@@ -13,6 +13,7 @@ import pytest
 
 from chalicelib.operations import OPERATIONS
 from chalicelib.users import user_id
+from local.invoke import run_to_its_end
 from local.issuer import ISSUER
 from tests.api.server import Server
 from tests.api.support import database, picture, save
@@ -98,6 +99,37 @@ def test_trouble_is_told_beside_the_answer(server: Server) -> None:
     assert (answer["done"], answer["failed"] >= 1) == (True, True)
     assert re.search(rf"sync failed user={user} error=\w+ at=", done.stderr)
     assert subject not in done.stderr
+
+
+def test_a_damaged_log_is_told_once_and_with_what_to_do(server: Server) -> None:
+    """To give the same command again would help nobody."""
+    subject = f"damaged {uuid.uuid4()}"
+    user = user_id(ISSUER, subject)
+    with server.client(subject) as client:
+        save(client, 3)
+    table = server.environ()["PRIMARY_TABLE"]
+    item = {"user_id": {"S": user}, "cursor": {"N": "2.5"}, "kind": {"S": "image"}}
+    database(server).put_item(TableName=table, Item=item)
+    done = invoke(server.data, "get_images_for_user", json.dumps({"user": user, "cursor": 2}))
+    assert done.returncode == 1
+    assert done.stderr == (
+        "get_images_for_user ended with Unreadable. The primary is damaged at cursor 2.5: its "
+        'entry cannot be read. See "A damaged log" in docs/operations.md.\n'
+    )
+
+
+def test_a_place_that_each_call_names_is_told_once() -> None:
+    """And all images that any of them answers."""
+    place = {"log": "primary", "cursor": 2.5, "what": "its entry cannot be read"}
+    answers = iter(
+        [
+            {"done": False, "resume": {}, "images": [1], "damage": [place]},
+            {"done": True, "images": [1], "damage": [place, {**place, "cursor": 7}]},
+        ]
+    )
+    found = run_to_its_end(lambda _event, _context: next(answers), "export_user", {})
+    assert found["damage"] == [place, {**place, "cursor": 7}]
+    assert found["images"] == [1, 1]
 
 
 @pytest.mark.parametrize("event", ['{"subject": 3}', "[]", "{"])

@@ -49,13 +49,14 @@ def test_what_uses_them_has_the_right_types(made: Path) -> None:
 
 @pytest.mark.parametrize("name", ALL)
 def test_a_library_by_a_generated_client(made: Path, server: Server, name: str) -> None:
-    """Save, sync, page, show, delete; and problems, with what to decide by."""
+    """Save, sync, page, show, delete, delete several; and problems, with what to decide by."""
     token = server.token(f"{name} {uuid.uuid4()}")
     said = using(name, made)({"API": f"{server.url}/api", "TOKEN": token})
     assert json.loads(said) == {
         "saved": [1, 2, 3],
         "prompts": ["third", "second", "first"],
         "seed": str(2**64 - 1),
+        "emptied": 204,
         "gone": {"status": 404, "code": "not-found"},
         "refused": {"code": "invalid-image", "at": "#/prompt"},
     }

@@ -10,6 +10,7 @@ from typing import Any
 from generated import AuthenticatedClient  # type: ignore[import-not-found]
 from generated.api.default import (  # type: ignore[import-not-found]
     delete_image,
+    delete_images,
     list_images,
     save_image,
     save_images,
@@ -50,11 +51,14 @@ def main(client: Any) -> dict[str, Any]:
     assert isinstance(shown, Image), shown
     delete_image.sync_detailed(one.cursor, client=client)
     gone = show_image.sync_detailed(one.cursor, client=client).parsed
+    others = [image.cursor for image in more.images]
+    emptied = delete_images.sync_detailed(client=client, cursors=others)
     refused = save_image.sync(client=client, body=NewImage(prompt="", image_url=URL))
     return {
         "saved": [one.cursor, *(image.cursor for image in more.images)],
         "prompts": prompts,
         "seed": shown.seed,
+        "emptied": int(emptied.status_code),
         "gone": {"status": gone.status, "code": gone.code},
         "refused": {"code": refused.code, "at": refused.errors[0].pointer},
     }

@@ -194,6 +194,32 @@ def test_assignments_are_split_at_the_first_equals_sign() -> None:
         assignments("A=1 B")
 
 
+@pytest.mark.parametrize("text", ["A='rate(2 hours)' B=2", 'B=2 "A=rate(2 hours)"'])
+def test_a_value_with_a_blank_is_given_in_quotes(text: str) -> None:
+    assert assignments(text) == {"A": "rate(2 hours)", "B": "2"}
+
+
+def test_a_quote_that_is_never_closed_is_refused() -> None:
+    with pytest.raises(Refusal, match="quote"):
+        assignments("A='rate(2 hours)")
+
+
+@pytest.mark.parametrize("command", ["package", "deploy", "destroy"])
+def test_no_shell_reads_what_the_stage_is_called(command: str, tmp_path: Path) -> None:
+    """As `make` is told to show, not to do, what it would run."""
+    trap = tmp_path / "run"
+    for stage in (f"'\"$(touch {trap})\"'", f"'; touch {trap}; '", f"$(shell touch {trap})"):
+        shown = subprocess.run(
+            ["make", "-n", command, f"STAGE={stage}"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert not trap.exists()
+        assert f'-m deploy {command} "$STAGE"' in shown.stdout
+
+
 # The stages
 
 

@@ -854,9 +854,16 @@ MUTANTS = [
     Mutant(
         "export-ends-at-a-hole",
         "chalicelib/operations/salvage.py",
-        "cast(Cursor, found.beyond), is_all=False, broken",
-        "cast(Cursor, found.beyond), is_all=True, broken",
+        "is_all=found.beyond > MAX_CURSOR",
+        "is_all=True",
         "tests/operations/test_damaged.py -k export",
+    ),
+    Mutant(
+        "export-resumes-where-no-cursor-is",
+        "chalicelib/operations/export_user.py",
+        "(is_whole(cursor) and (deadline.passed() or is_heavy(images)))",
+        "deadline.passed()",
+        'tests/operations/test_damaged.py -k "short and export"',
     ),
     Mutant(
         "rebuild-leaves-rows-below-the-first",
@@ -1029,6 +1036,20 @@ MUTANTS = [
         '                if "image" in item:\n',
         "                if False:\n",
         "tests/operations/test_damaged.py -k partition_alone",
+    ),
+    Mutant(
+        "erase-leaves-what-lies-beyond-the-last-cursor",
+        "chalicelib/operations/erase_user.py",
+        "for place in self.primary.beyond_last(self.user):",
+        "for place in ():",
+        'tests/operations/test_damaged.py -k "erase and beyond"',
+    ),
+    Mutant(
+        "numbers-beyond-the-last-cursor",
+        "chalicelib/primary.py",
+        "    if tail.cursor + many > MAX_CURSOR:",
+        "    if False:",
+        "tests/operations/test_damaged.py -k numbered_beyond",
     ),
     Mutant(
         "erase-deletes-twice",

@@ -9,15 +9,19 @@ from typing import Any
 
 import pytest
 
-from chalicelib.entries import Cursor
+from chalicelib.entries import MAX_CURSOR, Cursor
 from chalicelib.errors import LogDamaged
 from tests.operations.support import Answer, Rig, everything, fill_synced, stored
-from tests.support import ALICE, Store
+from tests.support import ALICE, Store, picture
 
 USER = {"user": ALICE}
 MANY = 12
 HOLE = "it has no entry there, though it has later ones"
 BROKEN = "its entry cannot be read"
+BELOW = "no entry may stand below 1"
+BEYOND = str(10**39)
+CLOSE_BY = "4.50000000000000000001"
+"""A cursor that a float would round to another's."""
 ODD = "its count does not follow from the one before"
 
 
@@ -31,7 +35,7 @@ def remove(store: Store, cursor: int) -> None:
     store.dynamo.transact_write_items(TransactItems=[deletion])
 
 
-def copy(store: Store, cursor: int, to: float, **attributes: Any) -> None:
+def copy(store: Store, cursor: int, to: float | str, **attributes: Any) -> None:
     """Puts the entry at another cursor, or at its own, with other attributes; None takes one."""
     item = store.primary_log.get(ALICE, Cursor(cursor)) or {}
     changed = {**item, "cursor": {"N": str(to)}, **attributes}
@@ -67,9 +71,14 @@ DAMAGE = [
     Damage("first one gone", lambda store: remove(store, 1), 1, HOLE, (1,)),
     Damage("copy beyond a gap", lambda store: copy(store, 10, 15), 13, HOLE),
     Damage("copy far beyond", lambda store: copy(store, 10, 9_000_000), 13, HOLE),
+    Damage("copy at the last cursor", lambda store: copy(store, 10, MAX_CURSOR), 13, HOLE),
+    Damage("copy near the last", lambda store: copy(store, 10, MAX_CURSOR - 3), 13, HOLE),
+    Damage("copy beyond all cursors", lambda store: copy(store, 10, BEYOND), 13, HOLE),
     Damage("copy between two", lambda store: copy(store, 10, 4.5), 4.5, BROKEN),
-    Damage("copy at 0", lambda store: copy(store, 10, 0), 0, "no entry may stand below 1"),
-    Damage("copy below 0", lambda store: copy(store, 10, -7), -7, "no entry may stand below 1"),
+    Damage("copy close by", lambda store: copy(store, 10, CLOSE_BY), float(CLOSE_BY), BROKEN),
+    Damage("copy at 0", lambda store: copy(store, 10, 0), 0, BELOW),
+    Damage("copy far below", lambda store: copy(store, 10, str(-(10**40))), -(10**40), BELOW),
+    Damage("copy below 0", lambda store: copy(store, 10, -7), -7, BELOW),
     Damage("no prompt", change(prompt=None), 5, BROKEN, (5,)),
     Damage("no idem", change(idem=None), 5, BROKEN, (5,)),
     Damage("no kind", change(kind=None), 5, BROKEN, (5,)),
@@ -127,6 +136,59 @@ def test_erase_leaves_no_payload_anywhere(store: Store, rig: Rig, damage: Damage
     assert "prompt" not in left
     assert "images.example" not in left
     assert [item["kind"]["S"] for item in stored(store, ALICE)[:MANY]] == ["erased"] * MANY
+
+
+@pytest.mark.parametrize("place", [BEYOND, str(-(10**40)), CLOSE_BY])
+def test_erase_of_a_row_where_no_cursor_is(store: Store, rig: Rig, place: str) -> None:
+    """In the partition alone, where readers or an export of the table may find it."""
+    row = store.partition_log.get(ALICE, Cursor(10)) or {}
+    item = {**row, "cursor": {"N": place}}
+    store.dynamo.put_item(TableName=store.tables.partition, Item=item)
+    assert rig.finish("erase_user", USER)["done"]
+    assert "prompt" not in str(everything(store.partition_log, ALICE))
+
+
+@pytest.mark.parametrize("place", [MAX_CURSOR, MAX_CURSOR - 1, BEYOND])
+def test_nothing_is_numbered_beyond_the_last_cursor(
+    store: Store, rig: Rig, place: int | str
+) -> None:
+    copy(store, 10, place)
+    before = everything(store.primary_log, ALICE)
+    with pytest.raises(LogDamaged, match=r"its entry cannot be read|no cursor is left"):
+        rig.services.primary.append(ALICE, [picture(), picture()], store.deadline)
+    with pytest.raises(LogDamaged, match=r"its entry cannot be read|no cursor is left"):
+        rig.services.primary.delete(ALICE, [Cursor(1), Cursor(2)], store.deadline)
+    assert everything(store.primary_log, ALICE) == before
+
+
+@pytest.mark.parametrize("name", ["export_user", "erase_user"])
+@pytest.mark.parametrize("place", [MAX_CURSOR, BEYOND, 2.5])
+def test_it_ends_however_short_its_calls_are(
+    store: Store, rig: Rig, name: str, place: float | str
+) -> None:
+    """Each call's resume is taken by the next, and leads on."""
+    copy(store, 10, place)
+    event: Any = USER
+    found: list[int] = []
+    for _ in range(40):
+        answer = rig.call(name, event, rig.after_calls(1 if name == "export_user" else 40))
+        found += images({"images": [], **answer})
+        if answer["done"]:
+            break
+        assert answer["resume"] != event
+        event = answer["resume"]
+    assert answer["done"]
+    assert name == "erase_user" or set(found) >= set(range(1, MANY + 1))
+
+
+def test_rebuild_names_what_it_cannot_read(store: Store, rig: Rig) -> None:
+    """Both tables have it; the operation does not end in a bare error of reading."""
+    copy(store, 10, BEYOND)
+    row = store.partition_log.get(ALICE, Cursor(10)) or {}
+    item = {**row, "cursor": {"N": BEYOND}}
+    store.dynamo.put_item(TableName=store.tables.partition, Item=item)
+    with pytest.raises(LogDamaged, match="The primary is damaged at cursor 1"):
+        rig.finish("rebuild_partition", USER)
 
 
 def test_erase_of_what_the_partition_alone_still_has(store: Store, rig: Rig) -> None:

@@ -57,6 +57,7 @@ TIMES = "The token needs an end (exp), and its times must be Unix seconds."
 EXPIRED = "The token has expired. Get a new one."
 TOO_EARLY = "The token is not valid yet."
 TYPE = "The token's type (typ) is not one that signs somebody in."
+PENDING = "The token's session is not active yet (sts); finish signing in."
 EVENTS = "The token tells of events; it signs nobody in."
 SUBJECT = "The token needs a subject (sub) of 1 to 255 characters."
 
@@ -223,6 +224,7 @@ def test_each_algorithm_of_the_list_is_accepted_with_its_key(key: str, algorithm
         pytest.param({"aud": ABSENT, "token_use": "access", "client_id": AUDIENCE}, id="cognito"),
         pytest.param({"token_use": "access"}, id="cognito access token with an audience"),
         pytest.param({"token_use": "id"}, id="cognito id token"),
+        pytest.param({"sts": "active"}, id="active session of clerk"),
         pytest.param({"aud": ABSENT, "azp": AUDIENCE}, id="azp without an audience"),
         pytest.param({"azp": "other"}, id="made for another app, and meant for us"),
         pytest.param({"exp": NOW + 1}, id="one second before its end"),
@@ -328,6 +330,7 @@ def test_a_key_may_leave_use_and_alg_out() -> None:
             id="logout token without its typ",
         ),
         pytest.param({"events": None}, EVENTS, id="events null"),
+        pytest.param({"sts": "pending"}, PENDING, id="pending session of Clerk"),
         pytest.param({"sub": ABSENT}, SUBJECT, id="no subject"),
         pytest.param({"sub": ""}, SUBJECT, id="empty subject"),
         pytest.param({"sub": "x" * 256}, SUBJECT, id="subject too long"),

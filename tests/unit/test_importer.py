@@ -1,6 +1,7 @@
 """The importer's decisions, without a server: rows, batches, answers, records."""
 
 import csv
+import gzip
 import io
 import json
 from collections.abc import Mapping
@@ -210,7 +211,7 @@ class TestCells:
         assert [image["prompt"] for image in images(rows)] == [prompt, "end"]
         assert [row.line for row in rows] == [2, 3 + prompt.count("\n")]
 
-    @pytest.mark.parametrize("prompt", ['"S T O P" on a wall', '"all"', 'a 5" nail', '"'])
+    @pytest.mark.parametrize("prompt", ['"S T O P" on a wall', '"all"', 'a 5" nail'])
     def test_tsv_has_no_quotes(self, prompt: str) -> None:
         """In TSV quotes are part of the text, also at a cell's start."""
         rows = read(f"prompt\timageUrl\n{prompt}\t{URL}\nend\t{URL}\n", "tsv")
@@ -242,6 +243,47 @@ class TestCells:
         assert reason in reasons(rows)[3]
         assert "private" not in reasons(rows)[3]
         assert [row.line for row in rows if isinstance(row, Image)] == [2, 4, 5]
+
+    def test_the_tail_of_a_torn_csv_record_is_no_image(self) -> None:
+        """A writer that puts backslashes before quotes, as no CSV reader takes them."""
+        text = f'prompt,imageUrl\n"he said \\"hi\\"\nand left",{URL}\na cat,{URL}\n'
+        rows = read(text, "csv")
+        assert list(reasons(rows)) == [2, 3]
+        assert (
+            "a quote stands inside a cell; double it and quote the whole cell" in reasons(rows)[3]
+        )
+        assert [row.line for row in rows if isinstance(row, Image)] == [4]
+
+    @pytest.mark.parametrize("cell", ['a 5" nail', ' "a cat"', 'a "cat"', 'cat"'])
+    def test_a_quote_in_a_csv_cell_without_quotes_is_rejected(self, cell: str) -> None:
+        rows = read(f"prompt,imageUrl\n{cell},{URL}\n", "csv")
+        assert "a quote stands inside a cell" in reasons(rows)[2]
+
+    @pytest.mark.parametrize("cell", ['"', '"he said', 'and left"', '"a" b "', '"""'])
+    def test_an_unpaired_quote_at_a_tsv_cells_edge_is_rejected(self, cell: str) -> None:
+        """It is half of a cell that was quoted, as in CSV, and spread over lines."""
+        rows = read(f"prompt\timageUrl\n{cell}\t{URL}\n", "tsv")
+        assert "in TSV quotes are text" in reasons(rows)[2]
+
+    @pytest.mark.parametrize("kind", ["jsonl", "csv", "tsv"])
+    @pytest.mark.parametrize(
+        ("file", "message"),
+        [
+            ("prompt,imageUrl\na,b\n".encode("utf-16"), "UTF-16"),
+            ("prompt,imageUrl\na,b\n".encode("utf-16-le"), "UTF-16"),
+            ("prompt,imageUrl\na,b\n".encode("utf-16-be"), "UTF-16"),
+            (gzip.compress(b"prompt,imageUrl\na,b\n", mtime=0), "gzip"),
+            (b"prompt,imageUrl\ra,b\r", "carriage returns"),
+        ],
+    )
+    def test_a_file_in_another_form_is_named(self, kind: Format, file: bytes, message: str) -> None:
+        with pytest.raises(Unusable, match=message):
+            Reader(io.BytesIO(file), Reading(kind))
+
+    @pytest.mark.parametrize("kind", ["csv", "tsv"])
+    def test_an_empty_file_is_called_empty(self, kind: Format) -> None:
+        with pytest.raises(Unusable, match="The file is empty"):
+            Reader(io.BytesIO(b""), Reading(kind))
 
     def test_an_open_quote_swallows_nothing(self) -> None:
         """The lines behind an open quote are read on their own, however many follow."""

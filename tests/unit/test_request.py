@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
@@ -137,7 +138,22 @@ def test_compressed_bodies_are_read_up_to_the_limit() -> None:
 
 def test_a_body_that_api_gateway_decompressed_is_read() -> None:
     """It does so by itself, and may hand the header on."""
-    assert json_body(request(b"1", GZIP)) == 1
+    for plain in (b"{}", b"[]", b" {}", b"\r\n\t{}"):
+        assert json_body(request(plain, GZIP)) in ({}, [])
+
+
+@pytest.mark.parametrize("window", range(9, 16))
+def test_deflate_is_read_whatever_its_window(window: int) -> None:
+    """A smaller window has another first byte."""
+    deflate = zlib.compressobj(wbits=window)
+    body = deflate.compress(b"{}") + deflate.flush()
+    assert json_body(request(body, {**JSON_HEADERS, "content-encoding": "deflate"})) == {}
+
+
+@pytest.mark.parametrize("body", [b"1", b"\xff", b"\x28\x53", zlib.compress(b"{}", wbits=-15)])
+def test_what_cannot_be_inflated_is_not_what_was_declared(body: bytes) -> None:
+    with pytest.raises(UnsupportedMediaType):
+        json_body(request(body, GZIP))
 
 
 @given(st.binary(max_size=40))

@@ -700,7 +700,7 @@ export interface operations {
             query: {
                 /** @description The images' cursors, with commas between them: `5,7,9`. */
                 cursors: components["schemas"]["Cursor"][];
-                /** @description A `cursor` of the library as it was read when this deletion was decided. */
+                /** @description A `cursor` of the library as it was read when this deletion was decided. Only with `mark`. */
                 at?: components["schemas"]["Position"];
                 /** @description The `mark` beside that `cursor`: 410 unless the entry there has it, and then nothing is deleted. Only with `at`. */
                 mark?: components["schemas"]["Mark"];
@@ -887,7 +887,7 @@ export interface operations {
     deleteImage: {
         parameters: {
             query?: {
-                /** @description A `cursor` of the library as it was read when this deletion was decided. */
+                /** @description A `cursor` of the library as it was read when this deletion was decided. Only with `mark`. */
                 at?: components["schemas"]["Position"];
                 /** @description The `mark` beside that `cursor`: 410 unless the entry there has it, and then nothing is deleted. Only with `at`. */
                 mark?: components["schemas"]["Mark"];

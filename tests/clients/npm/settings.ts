@@ -10,6 +10,8 @@ export interface Found {
   /** All pages' prompts, newest first. */
   prompts: string[];
   seed: string | undefined;
+  /** The status by which the other images were deleted, all at once. */
+  emptied: number;
   /** The problem that a deleted image is answered with. */
   gone: { status: number; code: string };
   /** What an image without a prompt is refused for. */

@@ -1,4 +1,4 @@
-import { deleteImage, listImages, saveImage, saveImages, showImage, syncImages } from "./hey-api";
+import { deleteImage, deleteImages, listImages, saveImage, saveImages, showImage, syncImages } from "./hey-api";
 import { client } from "./hey-api/client.gen";
 import { api, authorization, tell } from "./settings";
 
@@ -26,12 +26,15 @@ const path = { cursor: one.data.cursor };
 const seed = (await showImage({ path })).data?.seed;
 await deleteImage({ path });
 const gone = (await showImage({ path })).error;
+const cursors = more.data.images.map((image) => image.cursor);
+const emptied = (await deleteImages({ query: { cursors } })).response?.status ?? 0;
 const refused = (await saveImage({ body: { prompt: "", imageUrl } })).error;
 if (gone === undefined || refused === undefined) throw new Error("no problem");
 tell({
   saved: [one.data.cursor, ...more.data.images.map((image) => image.cursor)],
   prompts,
   seed,
+  emptied,
   gone: { status: gone.status, code: gone.code },
   refused: { code: refused.code, at: refused.errors?.[0]?.pointer },
 });

@@ -26,12 +26,15 @@ const params = { path: { cursor: one.data.cursor } };
 const seed = (await client.GET("/images/{cursor}", { params })).data?.seed;
 await client.DELETE("/images/{cursor}", { params });
 const gone = (await client.GET("/images/{cursor}", { params })).error;
+const cursors = more.data.images.map((image) => image.cursor);
+const emptied = (await client.DELETE("/images", { params: { query: { cursors } } })).response.status;
 const refused = (await client.POST("/images", { body: { prompt: "", imageUrl } })).error;
 if (gone === undefined || refused === undefined) throw new Error("no problem");
 tell({
   saved: [one.data.cursor, ...more.data.images.map((image) => image.cursor)],
   prompts,
   seed,
+  emptied,
   gone: { status: gone.status, code: gone.code },
   refused: { code: refused.code, at: refused.errors?.[0]?.pointer },
 });

@@ -1,4 +1,4 @@
-import { deleteImage, listImages, saveImage, saveImages, showImage, syncImages } from "./orval/client";
+import { deleteImage, deleteImages, listImages, saveImage, saveImages, showImage, syncImages } from "./orval/client";
 import { authorization, tell } from "./settings";
 
 const signedIn = { headers: authorization };
@@ -26,14 +26,17 @@ for (let before: number | null | undefined; before !== null; ) {
 }
 
 const shown = await showImage(one.data.cursor, signedIn);
-await deleteImage(one.data.cursor, signedIn);
+await deleteImage(one.data.cursor, {}, signedIn);
 const gone = await showImage(one.data.cursor, signedIn);
+const cursors = more.data.images.map((image) => image.cursor);
+const emptied = (await deleteImages({ cursors }, signedIn)).status;
 const refused = await saveImage({ prompt: "", imageUrl }, saving);
 if (shown.status !== 200 || gone.status !== 404 || refused.status !== 400) throw new Error("no problem");
 tell({
   saved: [one.data.cursor, ...more.data.images.map((image) => image.cursor)],
   prompts,
   seed: shown.data.seed,
+  emptied,
   gone: { status: gone.data.status, code: gone.data.code },
   refused: { code: refused.data.code, at: refused.data.errors?.[0]?.pointer },
 });
