@@ -600,6 +600,24 @@ test("a save that a restore took back before any read had it is shown no more", 
   expect([page.shown(), page.library.count()]).toEqual([[4, 3, 2], 4]);
 });
 
+test("a save that waits stays, and is sent, when the library is replaced", async () => {
+  const server = serverWith(9);
+  const page = open(server);
+  await pass();
+  const busy = vi.spyOn(page.api, "save");
+  busy.mockRejectedValue(new Problem("contended", "Nothing was saved.", [], 60));
+  void page.library.save([{ ...someImage(), prompt: "the only copy" }]);
+  await pass();
+  server.restore(4);
+  await pass(5000);
+  await pass();
+  expect(page.shown()).toEqual(["the only copy", 4, 3, 2]);
+  busy.mockRestore();
+  events.dispatchEvent(new Event("online"));
+  await pass();
+  expect([page.shown(), server.end]).toEqual([[5, 4, 3, 2], 5]);
+});
+
 test("two pages of one user come to the same", async () => {
   const server = serverWith(3);
   const [one, other] = [open(server), open(server)];

@@ -22,6 +22,8 @@ export type Entry =
   | { readonly state: "refused"; readonly save: Save; readonly problem: Problem }
   | { readonly state: "saved"; readonly save: Save; readonly images: readonly Image[] };
 
+type Confirmed = Extract<Entry, { readonly state: "saved" }>;
+
 /** How a save ended: all of its images are saved, or none is. */
 export type SaveResult =
   { readonly saved: readonly Image[] } | { readonly refused: Problem; readonly id: string };
@@ -103,7 +105,7 @@ export class Outbox {
 
   /** Drops what is confirmed, once the library itself shows it, up to `cursor`. */
   reached(cursor: number): void {
-    const left = this.#entries.filter((entry) => highest(entry) > cursor);
+    const left = this.#entries.filter((entry) => !isConfirmed(entry) || highest(entry) > cursor);
     if (left.length < this.#entries.length) this.#become(left);
   }
 
@@ -203,8 +205,12 @@ function renewed({ id, images }: Save): Save {
   return { id, key: crypto.randomUUID(), images };
 }
 
-function highest(entry: Entry): number {
-  return entry.state === "saved" ? Math.max(...entry.images.map(({ cursor }) => cursor)) : Infinity;
+function isConfirmed(entry: Entry): entry is Confirmed {
+  return entry.state === "saved";
+}
+
+function highest({ images }: Confirmed): number {
+  return Math.max(...images.map(({ cursor }) => cursor));
 }
 
 /** In its old place, if it had one. */
