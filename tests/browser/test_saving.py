@@ -207,6 +207,36 @@ def test_a_save_without_a_network_is_sent_when_there_is_one(
     assert prompts(saved(alice)) == ["a fox"]
 
 
+def test_signing_out_waits_for_what_is_being_saved(visitor: Visitor, alice: httpx.Client) -> None:
+    held = visitor.holds("/api/images")
+    save(visitor.page, drawn("a fox"))
+    expect(pending(visitor.page, "a fox")).to_be_visible()
+    visitor.sign_out()
+    visitor.wait_until(lambda: len(held.routes) == 1)
+    held.release()
+    expect(visitor.page.get_by_role("button", name="Sign in")).to_be_visible()
+    assert prompts(saved(alice)) == ["a fox"]
+
+
+def test_signing_out_asks_before_it_forgets_what_is_not_saved(visitor: Visitor) -> None:
+    page = visitor.page
+    lose_the_network(visitor)
+    save(page, drawn("a fox"))
+    expect(pending(page, "a fox")).to_be_visible()
+    question = page.get_by_role("dialog", name="Sign out")
+    visitor.sign_out()
+    expect(question).to_contain_text("Not saved yet, and lost if you sign out now: 1 image.")
+    expect(question.get_by_role("button", name="Stay signed in")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(question).to_have_count(0)
+    expect(pending(page, "a fox")).to_be_visible()
+    assert "a fox" in kept(page)
+    visitor.sign_out()
+    question.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+    visitor.wait_until(lambda: "a fox" not in kept(page))
+
+
 def test_a_save_without_a_network_outlives_the_page(
     visitor: Visitor, alice: httpx.Client, name: str
 ) -> None:
