@@ -375,7 +375,7 @@ def test_signing_out_waits_for_a_large_deletion(large: Visitor, alice: httpx.Cli
 
 
 def test_signing_out_waits_for_a_large_deletion_of_another_tab(
-    large: Visitor, alice: httpx.Client, name: str
+    large: Visitor, alice: httpx.Client
 ) -> None:
     deleting, large.page = large.page, large.context.new_page()
     large.page.goto(f"{large.server.url}/")
