@@ -20,7 +20,6 @@ from tests.browser.visitor import (
     saved,
     tile,
     tiles,
-    user_menu,
 )
 
 HELD = 6000
@@ -371,19 +370,6 @@ def test_signing_out_waits_for_a_large_deletion(large: Visitor, alice: httpx.Cli
     large.sign_out()
     expect(large.page.get_by_role("button", name="Sign in")).to_be_visible()
     expect(grid(large.page)).to_have_count(0)
-    assert saved(alice) == []
-
-
-def test_signing_out_waits_for_a_large_deletion_of_another_tab(
-    large: Visitor, alice: httpx.Client
-) -> None:
-    deleting, large.page = large.page, large.context.new_page()
-    large.page.goto(f"{large.server.url}/")
-    expect(user_menu(large.page)).to_be_visible()
-    delete_all(deleting)
-    large.sign_out()
-    for page in (deleting, large.page):
-        expect(page.get_by_role("button", name="Sign in")).to_be_visible()
     assert saved(alice) == []
 
 

@@ -116,6 +116,38 @@ def test_what_the_server_finds_wrong_stands_at_the_field(
     assert (image["seed"], image["steps"]) == ("7", 30)
 
 
+def test_a_form_that_is_closed_while_it_saves_leaves_the_next_one_alone(visitor: Visitor) -> None:
+    """It was Back that closed it; its save is refused when another one is being written."""
+    page = visitor.page
+    held = visitor.holds("/api/images")
+    save(page, WRONG)
+    expect(page.get_by_role("button", name="Saving…")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    form = open_form(page)
+    expect(form.get_by_label("Prompt")).to_have_value("")
+    form.get_by_label("Prompt").fill("a heron")
+    held.release()
+    expect(refused(page)).to_contain_text(SEED_WORDS)
+    expect(form.get_by_label("Prompt")).to_have_value("a heron")
+    expect(page).to_have_url(re.compile(r"\?save$"))
+
+
+def test_nothing_can_be_typed_into_what_is_being_saved(visitor: Visitor) -> None:
+    page = visitor.page
+    held = visitor.holds("/api/images")
+    save(page, drawn("a fox"))
+    expect(page.get_by_role("button", name="Saving…")).to_be_visible()
+    page.keyboard.type(" and more")
+    expect(page.get_by_label("Prompt")).to_have_value("a fox")
+    assert page.locator("textarea").evaluate("field => field.closest('[inert]') !== null")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.get_by_text("What you typed is kept")).to_have_count(0)
+    held.release()
+    expect(tile(page, "a fox")).to_be_visible()
+
+
 @pytest.fixture
 def late_refusal(visitor: Visitor) -> Page:
     """A page whose save was refused when its form had been closed already."""

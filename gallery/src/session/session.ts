@@ -7,9 +7,10 @@ import { Problem } from "../api/problem";
 import type { Tokens } from "../api/client";
 import type { Unsent } from "../library/use-library";
 import type { SignIn } from "../settings";
+import { Slot } from "../slot";
 import type { Issuer } from "./sign-in";
 import type { Listener, Tabs } from "./tabs";
-import { Slot, type Attempt, type Grant, type User } from "./tokens";
+import type { Attempt, Grant, User } from "./tokens";
 
 /** `expired`: the user is known and sees what is loaded, but a new sign-in is needed to go on. */
 export type SessionState = "signed-out" | "signing-in" | "signed-in" | "expired";

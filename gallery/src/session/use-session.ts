@@ -5,6 +5,7 @@ import type { Tokens } from "../api/client";
 import { notFetched } from "../api/problem";
 import type { Unsent } from "../library/use-library";
 import type { SignIn } from "../settings";
+import { allowed } from "../slot";
 import { Session, type SessionNow, type SessionState } from "./session";
 import { openTabs, PATIENCE } from "./tabs";
 import type { User } from "./tokens";
@@ -78,15 +79,6 @@ export function startSession(
     signOut: (anyway) => session.signOut(anyway),
     tokens: session,
   };
-}
-
-/** Undefined where the browser forbids it. */
-function allowed(storage: () => Storage): Storage | undefined {
-  try {
-    return storage();
-  } catch {
-    return undefined;
-  }
 }
 
 function after(milliseconds: number): Promise<void> {
