@@ -6,7 +6,7 @@ import { ErrorBoundary, Show, type JSX } from "solid-js";
 import { createApi } from "./api/client";
 import { createLibrary } from "./library/create-library";
 import { Device } from "./library/persist";
-import { LibraryContext } from "./library/use-library";
+import { LibraryContext, type LibraryHook } from "./library/use-library";
 import { SessionContext, startSession, useSession, type User } from "./session/use-session";
 import type { Settings } from "./settings";
 import { HOME } from "./views/address";
@@ -27,9 +27,10 @@ export function App({ settings, base, lost }: Props): JSX.Element {
   const device = new Device(`image-storage ${new URL(base).pathname} ${signIn?.issuer}`);
   void device.sweep();
   const client = new QueryClient();
-  let finish = async (): Promise<void> => {};
+  let shown: LibraryHook | undefined;
   const session = startSession(signIn, base, {
-    finish: () => finish(),
+    finish: async () => shown?.finish(),
+    unsent: async () => shown?.unsent(),
     forget: async (user) => {
       client.clear();
       await device.forget(user);
@@ -41,7 +42,7 @@ export function App({ settings, base, lost }: Props): JSX.Element {
   function Library(props: { user: User }): JSX.Element {
     const signedIn = () => session.state() === "signed-in";
     const library = createLibrary({ user: props.user.id, api, device, signedIn });
-    finish = library.finish;
+    shown = library;
     return (
       <LibraryContext.Provider value={library}>
         <Gallery lost={lost} />

@@ -117,6 +117,38 @@ def test_what_the_server_finds_wrong_stands_at_the_field(
     assert (image["seed"], image["steps"]) == ("7", 30)
 
 
+def test_a_form_that_is_closed_while_it_saves_leaves_the_next_one_alone(visitor: Visitor) -> None:
+    """It was Back that closed it; its save is refused when another one is being written."""
+    page = visitor.page
+    held = visitor.holds("/api/images")
+    save(page, WRONG)
+    expect(page.get_by_role("button", name="Saving…")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    form = open_form(page)
+    expect(form.get_by_label("Prompt")).to_have_value("")
+    form.get_by_label("Prompt").fill("a heron")
+    held.release()
+    expect(refused(page)).to_contain_text(SEED_WORDS)
+    expect(form.get_by_label("Prompt")).to_have_value("a heron")
+    expect(page).to_have_url(re.compile(r"\?save$"))
+
+
+def test_nothing_can_be_typed_into_what_is_being_saved(visitor: Visitor) -> None:
+    page = visitor.page
+    held = visitor.holds("/api/images")
+    save(page, drawn("a fox"))
+    expect(page.get_by_role("button", name="Saving…")).to_be_visible()
+    page.keyboard.type(" and more")
+    expect(page.get_by_label("Prompt")).to_have_value("a fox")
+    assert page.locator("textarea").evaluate("field => field.closest('[inert]') !== null")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.get_by_text("What you typed is kept")).to_have_count(0)
+    held.release()
+    expect(tile(page, "a fox")).to_be_visible()
+
+
 @pytest.fixture
 def late_refusal(visitor: Visitor) -> Page:
     """A page whose save was refused when its form had been closed already."""
@@ -206,6 +238,36 @@ def test_a_save_without_a_network_is_sent_when_there_is_one(
     expect(page.get_by_text("You are offline")).to_have_count(0)
     assert len(keys(visitor.asked("POST", "/images"))) == 1
     assert prompts(saved(alice)) == ["a fox"]
+
+
+def test_signing_out_waits_for_what_is_being_saved(visitor: Visitor, alice: httpx.Client) -> None:
+    held = visitor.holds("/api/images")
+    save(visitor.page, drawn("a fox"))
+    expect(pending(visitor.page, "a fox")).to_be_visible()
+    visitor.sign_out()
+    visitor.wait_until(lambda: len(held.routes) == 1)
+    held.release()
+    expect(visitor.page.get_by_role("button", name="Sign in")).to_be_visible()
+    assert prompts(saved(alice)) == ["a fox"]
+
+
+def test_signing_out_asks_before_it_forgets_what_is_not_saved(visitor: Visitor) -> None:
+    page = visitor.page
+    lose_the_network(visitor)
+    save(page, drawn("a fox"))
+    expect(pending(page, "a fox")).to_be_visible()
+    question = page.get_by_role("dialog", name="Sign out")
+    visitor.sign_out()
+    expect(question).to_contain_text("Not saved yet, and lost if you sign out now: 1 image.")
+    expect(question.get_by_role("button", name="Stay signed in")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(question).to_have_count(0)
+    expect(pending(page, "a fox")).to_be_visible()
+    assert "a fox" in kept(page)
+    visitor.sign_out()
+    question.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+    visitor.wait_until(lambda: "a fox" not in kept(page))
 
 
 def test_a_save_without_a_network_outlives_the_page(

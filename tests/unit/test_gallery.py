@@ -127,7 +127,7 @@ def test_the_page_is_looked_for_anew_and_its_files_never_again() -> None:
 
 
 def test_a_first_visit_loads_little() -> None:
-    """All that there is, with the part that signs in: 64 kB gzipped at most.
+    """All that there is, with the part that signs in: 65.5 kB gzipped at most.
 
     It was 60 kB before deletions were kept on the device and tabs shared their sign-in.
     """
@@ -135,7 +135,7 @@ def test_a_first_visit_loads_little() -> None:
     files = list((gallery.FOLDER / gallery.ASSETS).iterdir())
     assert {file.suffix for file in files} == set(KINDS)
     texts = [page.encode(), *(file.read_bytes() for file in files)]
-    assert sum(len(gzip.compress(text, 6)) for text in texts) <= 64_000
+    assert sum(len(gzip.compress(text, 6)) for text in texts) <= 65_500
 
 
 def test_the_worker_is_looked_for_anew_and_reaches_nobody_but_us() -> None:

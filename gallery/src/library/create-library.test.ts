@@ -86,6 +86,10 @@ async function pass(milliseconds = 10): Promise<void> {
   for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
 
+function raise(error: Error): never {
+  throw error;
+}
+
 function serverWith(images: number): ModelServer {
   const server = new ModelServer();
   for (let n = 0; n < images; n++) server.save([someImage()]);
@@ -599,6 +603,53 @@ test("a save that a restore took back before any read had it is shown no more", 
   await pass(5000);
   await pass();
   expect([page.shown(), page.library.count()]).toEqual([[4, 3, 2], 4]);
+});
+
+test("a save that waits stays, and is sent, when the library is replaced", async () => {
+  const server = serverWith(9);
+  const page = open(server);
+  await pass();
+  const busy = vi.spyOn(page.api, "save");
+  busy.mockRejectedValue(new Problem("contended", "Nothing was saved.", [], 60));
+  void page.library.save([{ ...someImage(), prompt: "the only copy" }]);
+  await pass();
+  server.restore(4);
+  await pass(5000);
+  await pass();
+  expect(page.shown()).toEqual(["the only copy", 4, 3, 2]);
+  busy.mockRestore();
+  events.dispatchEvent(new Event("online"));
+  await pass();
+  expect([page.shown(), server.end]).toEqual([[5, 4, 3, 2], 5]);
+});
+
+test("what is not sent is told when one wants to leave, of every page", async () => {
+  const server = serverWith(9);
+  const net = line();
+  const [page, other] = [open(server, net), open(server, net)];
+  await pass();
+  void page.library.save([someImage()]);
+  page.library.remove([9]);
+  await page.library.finish();
+  expect(await page.library.unsent()).toEqual({ saves: 0, deletions: 0 });
+  net.fail(new TypeError("Failed to fetch"));
+  void page.library.save([someImage(), someImage()]);
+  other.library.remove([8, 7, 6]);
+  await pass(1);
+  await Promise.all([page.library.finish(), other.library.finish()]);
+  expect(await page.library.unsent()).toEqual({ saves: 2, deletions: 3 });
+});
+
+test("where nothing can be kept, a page still knows what it has not sent", async () => {
+  vi.stubGlobal("indexedDB", { open: () => raise(new DOMException("Not here.")) });
+  const net = line();
+  const page = open(serverWith(9), net);
+  await pass();
+  net.fail(new TypeError("Failed to fetch"));
+  void page.library.save([someImage(), someImage()]);
+  page.library.remove([9, 8, 7]);
+  await pass(1);
+  expect(await page.library.unsent()).toEqual({ saves: 2, deletions: 3 });
 });
 
 test("two pages of one user come to the same", async () => {

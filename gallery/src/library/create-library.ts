@@ -7,10 +7,17 @@ import { Problem } from "../api/problem";
 import { enter } from "../pages";
 import { find, isCounted, isVoid, type Image, type Library } from "./library";
 import { createQuery } from "./observe";
-import { Outbox, type Entry } from "./outbox";
-import type { Device } from "./persist";
+import { Outbox, unsavedIn, type Entry } from "./outbox";
+import type { Device, Unsent } from "./persist";
 import { catchUp, follow, imageQuery, libraryQuery, loadOlder } from "./queries";
-import { hiddenBy, progressOf, Removals, removalsIn, type Entry as Deleting } from "./removal";
+import {
+  hiddenBy,
+  progressOf,
+  Removals,
+  removalsIn,
+  undeletedIn,
+  type Entry as Deleting,
+} from "./removal";
 import { saveOf, savedTile, tilesOf, type Tile } from "./tile";
 import type { LibraryHook, NotRemoved } from "./use-library";
 
@@ -101,6 +108,15 @@ export function createLibrary({ user, api, device, signedIn }: Sources): Library
     return hidden().has(cursor) || (there !== undefined && isVoid(there, cursor));
   }
 
+  /** The device knows of other tabs, too; but it may keep nothing. */
+  async function unsent(): Promise<Unsent> {
+    const kept = await device.unsent(user);
+    return {
+      saves: Math.max(kept.saves, unsavedIn(entries())),
+      deletions: Math.max(kept.deletions, undeletedIn(deleting())),
+    };
+  }
+
   function wake(): void {
     outbox.wake();
     removals.wake();
@@ -150,7 +166,8 @@ export function createLibrary({ user, api, device, signedIn }: Sources): Library
     confirmed,
     deletedElsewhere: (cursor) => !removed.has(cursor) && !!library() && isVoid(library()!, cursor),
     loadAll,
-    finish: () => removals.finish(),
+    finish: async () => void (await Promise.all([outbox.finish(), removals.finish()])),
+    unsent,
   };
 }
 

@@ -4,7 +4,15 @@ import { Problem } from "../api/problem";
 import { ModelServer, someImage } from "../testing/server";
 import { Clock, settled } from "../testing/time";
 import type { Image, NewImage } from "./library";
-import { Outbox, withSave, type Entry, type Kept, type Save, type SaveResult } from "./outbox";
+import {
+  Outbox,
+  unsavedIn,
+  withSave,
+  type Entry,
+  type Kept,
+  type Save,
+  type SaveResult,
+} from "./outbox";
 
 const HOUR = 3600_000;
 
@@ -309,6 +317,20 @@ test("a save of unknown outcome is sent again when told to, under a new key", as
   await settled();
   expect(world.page.entries).toMatchObject([{ state: "saved", save: { id } }]);
   expect(world.page.entries[0]!.save.key).not.toBe(key);
+});
+
+test("who wants to leave waits until all is saved, but not for trouble", async () => {
+  const world = new World();
+  for (let n = 0; n < 3; n++) void world.page.outbox.add([someImage()]);
+  await world.page.outbox.finish();
+  expect([states(world), unsavedIn(world.page.entries)]).toEqual([["saved", "saved", "saved"], 0]);
+  world.fates.push("signed out", "signed out");
+  await world.add([someImage(), someImage()]);
+  await settled();
+  await world.page.outbox.finish();
+  expect(unsavedIn(world.page.entries)).toBe(2);
+  await world.page.outbox.finish(); // tried at once, although it was to wait
+  expect(unsavedIn(world.page.entries)).toBe(0);
 });
 
 test("a page that has stopped sends nothing more, and leaves all to the next", async () => {

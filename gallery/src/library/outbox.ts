@@ -22,6 +22,8 @@ export type Entry =
   | { readonly state: "refused"; readonly save: Save; readonly problem: Problem }
   | { readonly state: "saved"; readonly save: Save; readonly images: readonly Image[] };
 
+type Confirmed = Extract<Entry, { readonly state: "saved" }>;
+
 /** How a save ended: all of its images are saved, or none is. */
 export type SaveResult =
   { readonly saved: readonly Image[] } | { readonly refused: Problem; readonly id: string };
@@ -57,10 +59,12 @@ const UNKNOWN = new Problem(
 export class Outbox {
   #entries: readonly Entry[] = [];
   readonly #results = new Map<string, (result: SaveResult) => void>();
-  #running = false;
+  #running = Promise.resolve();
+  #isRunning = false;
   #stopped = false;
   #failures = 0;
   #wake = () => {};
+  #stuck = () => {};
 
   constructor(private readonly around: Surroundings) {}
 
@@ -68,7 +72,7 @@ export class Outbox {
   async restore(): Promise<void> {
     const left = await this.around.kept.load();
     this.#become([...left.map(waiting), ...this.#entries]);
-    void this.#run();
+    this.#run();
   }
 
   /** Resolves once the save is confirmed or refused, however long that takes. */
@@ -77,7 +81,7 @@ export class Outbox {
     const result = new Promise<SaveResult>((resolve) => this.#results.set(save.id, resolve));
     this.#become([...this.#entries, waiting(save)]);
     await this.around.kept.put(save);
-    void this.#run();
+    this.#run();
     return result;
   }
 
@@ -93,7 +97,7 @@ export class Outbox {
     const entry = this.#refused(id);
     if (!entry) return;
     this.#replace(waiting(this.#isForgotten(entry.save) ? renewed(entry.save) : entry.save));
-    void this.#run();
+    this.#run();
   }
 
   /** Tries again at once: there is a network again, or someone has signed in. */
@@ -103,8 +107,16 @@ export class Outbox {
 
   /** Drops what is confirmed, once the library itself shows it, up to `cursor`. */
   reached(cursor: number): void {
-    const left = this.#entries.filter((entry) => highest(entry) > cursor);
+    const left = this.#entries.filter((entry) => !isConfirmed(entry) || highest(entry) > cursor);
     if (left.length < this.#entries.length) this.#become(left);
+  }
+
+  /** Sends what waits. Resolves when all is answered, or when something stands in the way. */
+  async finish(): Promise<void> {
+    const stuck = new Promise<void>((resolve) => (this.#stuck = resolve));
+    this.#run();
+    this.#wake();
+    await Promise.race([this.#running, stuck]);
   }
 
   /** Sends nothing more; what is kept stays kept. */
@@ -113,11 +125,14 @@ export class Outbox {
     this.#wake();
   }
 
-  async #run(): Promise<void> {
-    if (this.#running) return;
-    this.#running = true;
+  #run(): void {
+    if (!this.#isRunning) this.#running = this.#sendAll();
+  }
+
+  async #sendAll(): Promise<void> {
+    this.#isRunning = true;
     for (let save = this.#first(); save; save = this.#first()) await this.#attempt(save);
-    this.#running = false;
+    this.#isRunning = false;
   }
 
   #first(): Save | undefined {
@@ -160,6 +175,7 @@ export class Outbox {
 
   /** Until woken, or for so many milliseconds. */
   async #pause(milliseconds: number | undefined): Promise<void> {
+    this.#stuck();
     await new Promise<void>((resolve) => {
       const giveUp =
         milliseconds === undefined ? () => {} : this.around.later(resolve, milliseconds);
@@ -203,8 +219,18 @@ function renewed({ id, images }: Save): Save {
   return { id, key: crypto.randomUUID(), images };
 }
 
-function highest(entry: Entry): number {
-  return entry.state === "saved" ? Math.max(...entry.images.map(({ cursor }) => cursor)) : Infinity;
+function isConfirmed(entry: Entry): entry is Confirmed {
+  return entry.state === "saved";
+}
+
+function highest({ images }: Confirmed): number {
+  return Math.max(...images.map(({ cursor }) => cursor));
+}
+
+/** How many images are not saved, refused ones too. */
+export function unsavedIn(entries: readonly Entry[]): number {
+  const unsaved = entries.filter((entry) => !isConfirmed(entry));
+  return unsaved.reduce((sum, { save }) => sum + save.images.length, 0);
 }
 
 /** In its old place, if it had one. */

@@ -34,6 +34,12 @@ interface Dated<T> {
   readonly value: T;
 }
 
+/** How many images are not saved, and how many are not deleted, although somebody asked for it. */
+export interface Unsent {
+  readonly saves: number;
+  readonly deletions: number;
+}
+
 /** As lists were kept before they had a time. */
 type List<T> = Dated<readonly T[]> | readonly T[];
 
@@ -89,6 +95,16 @@ export class Device {
       },
       put: (deletion) => list.change((all) => withDeletion(all, { ...deletion, page: pages.name })),
       drop: (id) => list.change((all) => all.filter((one) => one.id !== id)),
+    };
+  }
+
+  /** How much of this user's pages is on its way to the server. */
+  async unsent(user: string): Promise<Unsent> {
+    const saves = await this.#list<Save>(savesOf(user)).load();
+    const deletions = await this.#list<Owned>(deletionsOf(user)).load();
+    return {
+      saves: saves.reduce((sum, { images }) => sum + images.length, 0),
+      deletions: deletions.reduce((sum, { cursors }) => sum + cursors.length, 0),
     };
   }
 

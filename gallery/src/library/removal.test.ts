@@ -347,6 +347,8 @@ test("who wants to leave waits until all is sent, but not for trouble", async ()
   world.remove(101);
   await world.removals.finish();
   expect(progressOf(world.entries)).toMatchObject({ done: 0, total: 1 });
+  await world.removals.finish(); // tried at once, although it was to wait
+  expect(world.deleted.size).toBe(101);
 });
 
 test("in the end each deletion is done, or is back with why, unless it was undone", async () => {

@@ -175,6 +175,7 @@ export class Removals {
   async finish(): Promise<void> {
     const stuck = new Promise<void>((resolve) => (this.#stuck = resolve));
     this.#due();
+    this.#wake();
     await Promise.race([this.#running, stuck]);
   }
 
@@ -347,6 +348,12 @@ export function removalsIn(entries: readonly Entry[]): readonly Removal[] {
     .filter(isHeld)
     .map(({ deletion }) => deletion)
     .reverse();
+}
+
+/** How many images are still to be deleted, also where that can be undone. */
+export function undeletedIn(entries: readonly Entry[]): number {
+  const open = entries.filter((entry) => isHeld(entry) || isGoing(entry));
+  return open.reduce((sum, { left }) => sum + left.length, 0);
 }
 
 /** Of those deletions that are being sent. */

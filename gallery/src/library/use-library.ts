@@ -4,11 +4,13 @@ import { createContext, useContext, type Accessor } from "solid-js";
 import type { Problem } from "../api/problem";
 import type { Image, NewImage } from "./library";
 import type { SaveResult } from "./outbox";
+import type { Unsent } from "./persist";
 import type { NotRemoved, Progress, Removal } from "./removal";
 import type { Tile } from "./tile";
 
 export type { Tile } from "./tile";
 export type { SaveResult } from "./outbox";
+export type { Unsent } from "./persist";
 export type { NotRemoved, Progress, Removal } from "./removal";
 
 export type Status = "loading" | "ready" | "failed";
@@ -59,8 +61,10 @@ export interface LibraryHook {
    * is complete, when `signal` aborts it, or when `problem` says why it cannot go on.
    */
   readonly loadAll: (signal?: AbortSignal) => Promise<void>;
-  /** Sends the deletions that can still be undone. Resolves when all are sent, or cannot be now. */
+  /** Sends all that waits, without time to undo. Resolves when all is sent, or cannot be now. */
   readonly finish: () => Promise<void>;
+  /** What is not sent, in whichever tab. */
+  readonly unsent: () => Promise<Unsent>;
 }
 
 export const LibraryContext = createContext<LibraryHook>();

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { asProblem, Problem } from "../api/problem";
+import type { Unsent } from "../library/use-library";
 import type { SignIn } from "../settings";
 import { ModelIssuer, SETTINGS } from "../testing/issuer";
 import { Session, type SessionNow } from "./session";
@@ -24,6 +25,7 @@ class Browser {
           .map((other) => other.grant())
           .find((grant) => grant && willDo(grant)),
       share: (grant) => others().forEach((other) => other.given(grant)),
+      finish: async (user) => void (await Promise.all(others().map((other) => other.finish(user)))),
       end: (user) => others().forEach((other) => void other.end(user)),
       alone: (action) => {
         const mine = this.#last.then(action);
@@ -40,6 +42,7 @@ class Tab {
   readonly issuer: ModelIssuer;
   readonly finished: number[] = [];
   readonly forgotten: string[] = [];
+  unsent: Unsent = { saves: 0, deletions: 0 };
   readonly seen: SessionNow[] = [];
   time = Date.now();
   address = `${BASE}dashboard/images/7`;
@@ -76,6 +79,7 @@ class Tab {
       shared: storageOf(this.browser.shared),
       tabs: (listener) => this.browser.tabs(this, listener),
       finish: async () => void this.finished.push(this.seen.length),
+      unsent: async () => this.unsent,
       issuer: async () => {
         if (this.gone) throw this.gone;
         return new Issuer(settings!, BASE, () => this.time, this.issuer.token);
@@ -202,6 +206,33 @@ test("what waits to be sent is sent before one is signed out", async () => {
   await session.signOut();
   expect(tab.finished).toEqual([2]); // while it was signed in
 });
+
+test("what waits in another tab is sent before, too, if it is the same user's", async () => {
+  const tab = new Tab();
+  const session = await tab.signIn();
+  const second = tab.beside();
+  await second.load();
+  await second.session.finish("bob");
+  expect(second.finished).toEqual([]);
+  await session.signOut();
+  expect([second.finished.length, second.now.state]).toEqual([1, "signed-out"]);
+});
+
+test.each([
+  { saves: 75, deletions: 0 },
+  { saves: 0, deletions: 736 },
+])(
+  "nobody is signed out with $saves saves and $deletions deletions left, unless anyway",
+  async (left) => {
+    const tab = new Tab();
+    const session = await tab.signIn();
+    tab.unsent = left;
+    expect(await session.signOut()).toEqual(left);
+    expect([tab.now.state, tab.forgotten]).toEqual(["signed-in", []]);
+    expect(await session.signOut(true)).toBeUndefined();
+    expect([tab.now.state, tab.forgotten]).toEqual(["signed-out", ["alice"]]);
+  },
+);
 
 test("a refresh token is used by one tab, and the others have what it got", async () => {
   const tab = new Tab();

@@ -5,10 +5,12 @@
 
 import { Problem } from "../api/problem";
 import type { Tokens } from "../api/client";
+import type { Unsent } from "../library/use-library";
 import type { SignIn } from "../settings";
+import { Slot } from "../slot";
 import type { Issuer } from "./sign-in";
 import type { Listener, Tabs } from "./tabs";
-import { Slot, type Attempt, type Grant, type User } from "./tokens";
+import type { Attempt, Grant, User } from "./tokens";
 
 /** `expired`: the user is known and sees what is loaded, but a new sign-in is needed to go on. */
 export type SessionState = "signed-out" | "signing-in" | "signed-in" | "expired";
@@ -39,6 +41,8 @@ export interface Surroundings {
   now(): number;
   /** Sends what waits to be sent under the token. Resolves when that is done or takes too long. */
   finish(): Promise<void>;
+  /** What is not sent, here or in another tab. */
+  unsent(): Promise<Unsent | undefined>;
   /** Forgets what this device keeps for the user. */
   forget(user: User): Promise<void>;
 }
@@ -107,16 +111,32 @@ export class Session implements Tokens, Listener {
     }
   }
 
-  /** Forgets the user, and all that is kept of the library on this device. */
-  async signOut(): Promise<void> {
+  /**
+   * Forgets the user, and all that is kept of the library on this device. Where something could not
+   * be sent, answers what, and does it only if told to do it `anyway`.
+   */
+  async signOut(anyway = false): Promise<Unsent | undefined> {
     const user = this.#grant.get()?.user;
-    if (!user) return;
-    await this.around.finish();
+    if (!user) return undefined;
+    const left = anyway ? undefined : await this.#unsent(user);
+    if (left?.saves || left?.deletions) return left;
     this.#ended.put(this.around.now());
     this.#tabs.end(user.id);
     await this.end(user.id);
     const end = this.around.settings?.endSessionEndpoint;
     if (end) this.around.leave(this.#endSession(end));
+    return undefined;
+  }
+
+  /** What is left when all tabs have sent what they can. */
+  async #unsent(user: User): Promise<Unsent | undefined> {
+    await Promise.all([this.around.finish(), this.#tabs.finish(user.id)]);
+    return this.around.unsent();
+  }
+
+  /** Another tab wants to sign this user out. */
+  async finish(id: string): Promise<void> {
+    if (this.#grant.get()?.user.id === id) await this.around.finish();
   }
 
   /** Ends the session if it is this user's, here or in another tab, and forgets the user. */

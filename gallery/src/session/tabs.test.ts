@@ -15,13 +15,21 @@ const closing: BroadcastChannel[] = [];
 afterEach(() => closing.splice(0).forEach((channel) => channel.close()));
 
 /** A tab with a channel of its own; what it was told. */
-function open(name: string, grant?: Grant): { tabs: Tabs; told: unknown[] } {
+function open(
+  name: string,
+  grant?: Grant,
+  finishing?: Promise<void>,
+): { tabs: Tabs; told: unknown[] } {
   const told: unknown[] = [];
   const channel = new BroadcastChannel(name);
   closing.push(channel);
   const listener = {
     grant: () => grant,
     given: (given: Grant) => void told.push(given),
+    finish: async (user: string) => {
+      await finishing;
+      told.push(`finished for ${user}`);
+    },
     end: async (user: string) => void told.push(user),
   };
   return { tabs: openTabs(name, listener, { channel }), told };
@@ -59,6 +67,22 @@ test("what one tab tells the others hear", async () => {
   one.tabs.end("alice");
   await vi.waitFor(() => expect(other.told).toEqual([GRANT, "alice"]));
   expect(one.told).toEqual([]);
+});
+
+test("who signs out waits for what every other tab has to send", async () => {
+  const name = crypto.randomUUID();
+  let sent = () => {};
+  const quick = open(name);
+  const slow = open(name, undefined, new Promise((resolve) => (sent = resolve)));
+  const [one, other] = [open(name), open(name)];
+  let isOver = false;
+  const finishing = one.tabs.finish("alice").then(() => (isOver = true));
+  const another = other.tabs.finish("alice"); // its answers are not mistaken for the other's
+  await vi.waitFor(() => expect(quick.told).toHaveLength(2));
+  expect(isOver).toBe(false);
+  sent();
+  await Promise.all([finishing, another]);
+  expect(slow.told).toContain("finished for alice");
 });
 
 test("one tab at a time does what is to be done alone", async () => {

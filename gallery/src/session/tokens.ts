@@ -1,4 +1,4 @@
-/** What is kept of a session: in memory, and in the tab's storage so that a reload goes on. */
+/** What is kept of a session. */
 
 export interface User {
   /** The issuer's name for the user (`sub`). */
@@ -26,44 +26,4 @@ export interface Attempt {
   readonly verifier: string;
   /** Where to be afterwards: a path of this page. */
   readonly from: string;
-}
-
-/** A value in a storage; without one, it lasts until the page is left. */
-export class Slot<T> {
-  #value: T | undefined;
-
-  constructor(
-    private readonly storage: Storage | undefined,
-    private readonly name: string,
-  ) {
-    this.#value = this.#stored();
-  }
-
-  get(): T | undefined {
-    return this.#value;
-  }
-
-  /** As it stands in the storage now, which others may write too. */
-  fresh(): T | undefined {
-    return this.storage ? this.#stored() : this.#value;
-  }
-
-  put(value: T): void {
-    this.#value = value;
-    try {
-      this.storage?.setItem(this.name, JSON.stringify(value));
-    } catch {
-      // Full or forbidden: then a reload means signing in again.
-    }
-  }
-
-  clear(): void {
-    this.#value = undefined;
-    this.storage?.removeItem(this.name);
-  }
-
-  #stored(): T | undefined {
-    const text = this.storage?.getItem(this.name);
-    return text ? (JSON.parse(text) as T) : undefined;
-  }
 }

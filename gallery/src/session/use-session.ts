@@ -3,9 +3,11 @@
 import { createContext, createMemo, createSignal, useContext, type Accessor } from "solid-js";
 import type { Tokens } from "../api/client";
 import { notFetched } from "../api/problem";
+import type { Unsent } from "../library/use-library";
 import type { SignIn } from "../settings";
+import { allowed } from "../slot";
 import { Session, type SessionNow, type SessionState } from "./session";
-import { openTabs } from "./tabs";
+import { openTabs, PATIENCE } from "./tabs";
 import type { User } from "./tokens";
 
 export type { SessionState } from "./session";
@@ -19,8 +21,11 @@ export interface SessionHook {
   readonly trouble: Accessor<string | undefined>;
   /** Leaves for the issuer's page; afterwards one is back where one was. */
   signIn(): Promise<void>;
-  /** Forgets the user, and all that is kept of the library on this device. */
-  signOut(): Promise<void>;
+  /**
+   * Forgets the user, and all that is kept of the library on this device. Answers what would be lost
+   * with it, if there is anything, and does nothing then unless told to do it anyway.
+   */
+  signOut: Session["signOut"];
 }
 
 export const SessionContext = createContext<SessionHook>();
@@ -33,12 +38,11 @@ export function useSession(): SessionHook {
 export interface Leaving {
   /** Sends what waits to be sent. */
   finish(): Promise<void>;
+  /** What is not sent. */
+  unsent(): Promise<Unsent | undefined>;
   /** Forgets a user's data on this device. */
   forget(user: string): Promise<void>;
 }
-
-/** Milliseconds that signing out waits at most for what is to be sent. */
-const PATIENCE = 10_000;
 
 /** This tab's session, going on where the tab was. */
 export function startSession(
@@ -60,6 +64,7 @@ export function startSession(
     changed,
     now: Date.now,
     finish: () => Promise.race([leaving.finish(), after(PATIENCE)]),
+    unsent: () => leaving.unsent(),
     forget: ({ id }) => leaving.forget(id),
   });
   void session.start();
@@ -71,18 +76,9 @@ export function startSession(
     state: () => now().state,
     trouble: () => now().trouble,
     signIn: () => session.signIn(),
-    signOut: () => session.signOut(),
+    signOut: (anyway) => session.signOut(anyway),
     tokens: session,
   };
-}
-
-/** Undefined where the browser forbids it. */
-function allowed(storage: () => Storage): Storage | undefined {
-  try {
-    return storage();
-  } catch {
-    return undefined;
-  }
 }
 
 function after(milliseconds: number): Promise<void> {

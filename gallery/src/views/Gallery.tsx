@@ -11,13 +11,15 @@ import {
   Switch,
   type JSX,
 } from "solid-js";
-import { useLibrary } from "../library/use-library";
+import { useLibrary, type Unsent } from "../library/use-library";
+import { useSession } from "../session/use-session";
 import { cursorIn, HOME } from "./address";
 import { Detail } from "./Detail";
 import { createGallery, GalleryContext, useGallery } from "./gallery";
 import { Grid } from "./Grid";
 import { Header } from "./Header";
 import { Keys } from "./Keys";
+import { Leave } from "./Leave";
 import {
   BrokenOnes,
   Empty,
@@ -42,7 +44,9 @@ export function Gallery(props: { readonly lost: boolean }): JSX.Element {
   const gallery = createGallery(library);
   const params = useParams<{ cursor?: string }>();
   const navigate = useNavigate();
+  const session = useSession();
   const [keysShown, setKeysShown] = createSignal(false);
+  const [unsent, setUnsent] = createSignal<Unsent>();
   const cursor = () => cursorIn(params.cursor);
   let before = cursor();
   let openedHere = false;
@@ -91,6 +95,10 @@ export function Gallery(props: { readonly lost: boolean }): JSX.Element {
     return count === undefined ? "Images" : `Images (${number(count)})`;
   }
 
+  async function signOut(anyway?: boolean): Promise<void> {
+    setUnsent(await session.signOut(anyway));
+  }
+
   function close(): void {
     if (openedHere) navigate(-1);
     else navigate(HOME, { replace: true, scroll: false });
@@ -98,7 +106,7 @@ export function Gallery(props: { readonly lost: boolean }): JSX.Element {
 
   return (
     <GalleryContext.Provider value={gallery}>
-      <Header onKeys={() => setKeysShown(true)} />
+      <Header onKeys={() => setKeysShown(true)} onSignOut={() => void signOut()} />
       <main class="main">
         <div class="notes">
           <Notes />
@@ -142,6 +150,11 @@ export function Gallery(props: { readonly lost: boolean }): JSX.Element {
       </Show>
       <Show when={keysShown()}>
         <Keys onClose={() => setKeysShown(false)} />
+      </Show>
+      <Show when={unsent()}>
+        {(left) => (
+          <Leave unsent={left()} stay={() => setUnsent()} leave={() => void signOut(true)} />
+        )}
       </Show>
     </GalleryContext.Provider>
   );

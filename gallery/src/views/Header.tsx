@@ -6,18 +6,23 @@ import { Icon, Mark } from "./Icon";
 import { createNarrow } from "./narrow";
 import { images, number } from "./words";
 
-export function Header(props: { readonly onKeys: () => void }): JSX.Element {
+interface Props {
+  readonly onKeys: () => void;
+  readonly onSignOut: () => void;
+}
+
+export function Header(props: Props): JSX.Element {
   const { selection } = useGallery();
   return (
     <header class="header" classList={{ selecting: selection.active() }}>
-      <Show when={selection.active()} fallback={<Toolbar onKeys={props.onKeys} />}>
+      <Show when={selection.active()} fallback={<Toolbar {...props} />}>
         <SelectionBar />
       </Show>
     </header>
   );
 }
 
-function Toolbar(props: { readonly onKeys: () => void }): JSX.Element {
+function Toolbar(props: Props): JSX.Element {
   const gallery = useGallery();
   return (
     <>
@@ -36,7 +41,7 @@ function Toolbar(props: { readonly onKeys: () => void }): JSX.Element {
         <Icon name="plus" />
         <span>Save image</span>
       </button>
-      <UserMenu onKeys={props.onKeys} />
+      <UserMenu {...props} />
     </>
   );
 }
@@ -74,7 +79,7 @@ function Search(): JSX.Element {
   );
 }
 
-function UserMenu(props: { readonly onKeys: () => void }): JSX.Element {
+function UserMenu(props: Props): JSX.Element {
   const session = useSession();
   const [menu, setMenu] = createSignal<HTMLElement>();
   const name = () => session.user()?.name ?? "";
@@ -95,7 +100,7 @@ function UserMenu(props: { readonly onKeys: () => void }): JSX.Element {
           <Icon name="keys" />
           Keyboard shortcuts
         </button>
-        <button type="button" onClick={() => pick(() => session.signOut())}>
+        <button type="button" onClick={() => pick(props.onSignOut)}>
           <Icon name="out" />
           Sign out
         </button>

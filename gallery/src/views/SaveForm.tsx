@@ -1,4 +1,4 @@
-import { createSignal, createUniqueId, Index, Show, type JSX } from "solid-js";
+import { createSignal, createUniqueId, Index, onCleanup, Show, type JSX } from "solid-js";
 import type { SaveResult } from "../library/use-library";
 import { addressesIn, carriedBy } from "./addresses";
 import { IconButton } from "./Button";
@@ -36,34 +36,42 @@ const NO_ADDRESS = "There is no address of an image in what you dropped.";
 export function SaveForm(): JSX.Element {
   const { drafting, library, online, notices } = useGallery();
   const { draft } = drafting;
-  const [isSaving, setSaving] = createSignal(false);
+  const [sending, setSending] = createSignal<Draft>();
+  const isSaving = () => sending() !== undefined;
   const [trouble, setTrouble] = createSignal<string>();
   let form!: HTMLFormElement;
   const change = (part: Partial<Draft>) => drafting.change((before) => changed(before, part));
 
+  // However the form is closed: what is being saved is in the grid, and typed no more.
+  onCleanup(() => isSaving() && drafting.forget(sending()!));
+
   /** Leaves what was typed for the next time. */
   function close(): void {
-    if (!isEmpty(draft())) notices.say("What you typed is kept");
+    if (!isSaving() && !isEmpty(draft())) notices.say("What you typed is kept");
     drafting.close();
   }
 
   async function submit(event: SubmitEvent): Promise<void> {
     event.preventDefault();
     const sent = draft();
-    setSaving(true);
+    setSending(sent);
     const saving = parts(imagesIn(sent)).map((part) => library.save(part));
     if (sent.refusal?.save) library.discard(sent.refusal.save);
     const late = patience(online());
     const results = await Promise.all(saving.map((one) => Promise.race([one, late])));
-    setSaving(false);
+    setSending();
+    if (draft() !== sent) return; // the form was closed: the grid tells what became of it
     const left = leftOf(sent, results.map(refusedIn));
     for (const result of results) if (isRefused(result)) library.discard(result.id);
     if (!left) return drafting.end();
     drafting.change(() => left);
-    form.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
+    (
+      form.querySelector<HTMLElement>("[aria-invalid=true]") ?? form.querySelector("textarea")
+    )?.focus();
   }
 
   function take(data: DataTransfer | null, atLeast: number, nothing?: string): boolean {
+    if (isSaving()) return false;
     const carried = carriedBy(data);
     const { addresses } = carried;
     if (addresses.length < atLeast) {
@@ -103,82 +111,84 @@ export function SaveForm(): JSX.Element {
           </h2>
           <IconButton icon="close" label="Close" onClick={close} />
         </header>
-        <Show when={trouble() ?? unplaced(draft().refusal)}>
-          {(text) => (
-            <p class="trouble" role="alert">
-              {text()}
-            </p>
-          )}
-        </Show>
-        <Field label="Prompt" error={sharedError(draft().refusal, "prompt")}>
-          {(field) => (
-            <textarea
-              {...field}
-              rows="4"
-              dir="auto"
-              required
-              autofocus
-              value={draft().prompt}
-              onInput={(event) => change({ prompt: event.target.value })}
-            />
-          )}
-        </Field>
-        <div class="rows">
-          <Index each={draft().rows}>
-            {(row, place) => (
-              <ImageRow
-                row={row()}
-                place={place}
-                prompt={draft().prompt}
-                refusal={draft().refusal}
-                change={(part) => drafting.change((before) => rowChanged(before, place, part))}
-                remove={
-                  draft().rows.length > 1
-                    ? () => drafting.change((before) => rowRemoved(before, place))
-                    : undefined
-                }
+        <div class="fields" inert={isSaving()}>
+          <Show when={trouble() ?? unplaced(draft().refusal)}>
+            {(text) => (
+              <p class="trouble" role="alert">
+                {text()}
+              </p>
+            )}
+          </Show>
+          <Field label="Prompt" error={sharedError(draft().refusal, "prompt")}>
+            {(field) => (
+              <textarea
+                {...field}
+                rows="4"
+                dir="auto"
+                required
+                autofocus
+                value={draft().prompt}
+                onInput={(event) => change({ prompt: event.target.value })}
               />
             )}
-          </Index>
-          <div class="row hint">
-            <button
-              type="button"
-              class="small"
-              disabled={draft().rows.length >= MOST_ROWS}
-              onClick={() => change({ rows: [...draft().rows, EMPTY_ROW] })}
-            >
-              <Icon name="plus" />
-              Another image
-            </button>
-            <span>Paste or drop up to {MOST_ROWS} addresses at once.</span>
+          </Field>
+          <div class="rows">
+            <Index each={draft().rows}>
+              {(row, place) => (
+                <ImageRow
+                  row={row()}
+                  place={place}
+                  prompt={draft().prompt}
+                  refusal={draft().refusal}
+                  change={(part) => drafting.change((before) => rowChanged(before, place, part))}
+                  remove={
+                    draft().rows.length > 1
+                      ? () => drafting.change((before) => rowRemoved(before, place))
+                      : undefined
+                  }
+                />
+              )}
+            </Index>
+            <div class="row hint">
+              <button
+                type="button"
+                class="small"
+                disabled={draft().rows.length >= MOST_ROWS}
+                onClick={() => change({ rows: [...draft().rows, EMPTY_ROW] })}
+              >
+                <Icon name="plus" />
+                Another image
+              </button>
+              <span>Paste or drop up to {MOST_ROWS} addresses at once.</span>
+            </div>
+          </div>
+          <div class="pair">
+            <Field label="Model" error={sharedError(draft().refusal, "model")}>
+              {(field) => (
+                <input
+                  {...field}
+                  autocomplete="on"
+                  name="model"
+                  value={draft().model}
+                  onInput={(event) => change({ model: event.target.value })}
+                />
+              )}
+            </Field>
+            <Field label="Steps" error={sharedError(draft().refusal, "steps")}>
+              {(field) => (
+                <input
+                  {...field}
+                  inputmode="numeric"
+                  autocomplete="off"
+                  value={draft().steps}
+                  onInput={(event) => change({ steps: event.target.value })}
+                />
+              )}
+            </Field>
           </div>
         </div>
-        <div class="pair">
-          <Field label="Model" error={sharedError(draft().refusal, "model")}>
-            {(field) => (
-              <input
-                {...field}
-                autocomplete="on"
-                name="model"
-                value={draft().model}
-                onInput={(event) => change({ model: event.target.value })}
-              />
-            )}
-          </Field>
-          <Field label="Steps" error={sharedError(draft().refusal, "steps")}>
-            {(field) => (
-              <input
-                {...field}
-                inputmode="numeric"
-                autocomplete="off"
-                value={draft().steps}
-                onInput={(event) => change({ steps: event.target.value })}
-              />
-            )}
-          </Field>
-        </div>
         <footer class="row actions">
-          <button type="button" class="quiet" onClick={drafting.end}>
+          <button type="button" class="quiet" disabled={isSaving()} onClick={drafting.end}>
             {isEmpty(draft()) ? "Cancel" : "Discard"}
           </button>
           <button class="primary" disabled={isSaving()}>

@@ -10,6 +10,8 @@ export interface Draft {
   readonly rows: readonly Row[];
   /** What the server said about it, if it was refused. */
   readonly refusal?: Refusal | undefined;
+  /** What was typed before, and is put aside until this one ends. */
+  readonly before?: Draft | undefined;
 }
 
 export interface Row {
@@ -47,6 +49,13 @@ export function withAddresses(draft: Draft, addresses: readonly string[]): Draft
   const filled = draft.rows.filter((row) => row.imageUrl.trim());
   const rows = [...filled, ...addresses.map((imageUrl) => ({ imageUrl, seed: "" }))];
   return { ...draft, rows: rows.slice(0, MOST_ROWS) };
+}
+
+/** A draft in front of another, which it puts aside; but what is being mended already goes on. */
+export function inFrontOf(now: Draft, next: Draft): Draft {
+  const save = next.refusal?.save;
+  if (save && now.refusal?.save === save) return now;
+  return { ...next, before: isEmpty(now) ? now.before : now };
 }
 
 /** The draft that such images came from: they share all but address and seed. */

@@ -2,14 +2,17 @@
 
 import { useLocation, useNavigate } from "@solidjs/router";
 import { createEffect, createSignal, on, onCleanup, type Accessor } from "solid-js";
+import { Slot } from "../slot";
 import { HOME } from "./address";
-import { EMPTY, isEmpty, withAddresses, type Draft } from "./draft";
+import { EMPTY, inFrontOf, isEmpty, withAddresses, type Draft } from "./draft";
 
 export interface Drafting {
   readonly draft: Accessor<Draft>;
   readonly isOpen: Accessor<boolean>;
   change(how: (draft: Draft) => Draft): void;
-  /** Opens the form: with this draft, or with what was typed before and these addresses. */
+  /** Forgets what was typed if it is still this. What was put aside for it is back. */
+  forget(what: Draft): void;
+  /** Opens the form: with this draft, in front of what was typed before, or with what was typed before and these addresses. */
   write(what: Draft | readonly string[]): void;
   /** Closes the form; what was typed stays for the next time. */
   close(): void;
@@ -21,15 +24,19 @@ const NAME = "draft";
 const OPEN = "save";
 
 /** Kept in this tab, also when the page is loaded anew; forgotten with the one who typed it. */
-export function createDrafting(storage: Storage): Drafting {
+export function createDrafting(storage: Storage | undefined): Drafting {
+  const kept = new Slot<Draft>(storage, NAME);
   const location = useLocation();
   const navigate = useNavigate();
-  const [draft, setDraft] = createSignal(read(storage));
+  const [draft, setDraft] = createSignal(kept.get() ?? EMPTY);
   const isOpen = () => location.query[OPEN] !== undefined;
   let openedHere = false;
 
-  createEffect(() => write(storage, draft()));
-  onCleanup(() => storage.removeItem(NAME));
+  createEffect(() => {
+    if (isEmpty(draft()) && !draft().before) kept.clear();
+    else kept.put(draft());
+  });
+  onCleanup(() => kept.clear());
   createEffect(on(isOpen, (open) => (openedHere = open), { defer: true }));
 
   function close(): void {
@@ -37,28 +44,25 @@ export function createDrafting(storage: Storage): Drafting {
     else navigate(HOME, { replace: true, scroll: false });
   }
 
+  function forget(what: Draft): void {
+    setDraft((now) => (now === what ? (now.before ?? EMPTY) : now));
+  }
+
   return {
     draft,
     isOpen,
     change: setDraft,
+    forget,
     close,
     write(what) {
-      setDraft((before) => ("rows" in what ? what : withAddresses(before, what)));
+      setDraft((before) =>
+        "rows" in what ? inFrontOf(before, what) : withAddresses(before, what),
+      );
       if (!isOpen()) navigate(`${HOME}?${OPEN}`, { scroll: false });
     },
     end() {
-      setDraft(EMPTY);
+      forget(draft());
       close();
     },
   };
-}
-
-function read(storage: Storage): Draft {
-  const written = storage.getItem(NAME);
-  return written === null ? EMPTY : (JSON.parse(written) as Draft);
-}
-
-function write(storage: Storage, draft: Draft): void {
-  if (isEmpty(draft)) storage.removeItem(NAME);
-  else storage.setItem(NAME, JSON.stringify(draft));
 }

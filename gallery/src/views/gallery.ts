@@ -2,6 +2,7 @@ import { createContext, createMemo, createSignal, useContext, type Accessor } fr
 import { matches, parseFilter } from "../library/filter";
 import type { Tile } from "../library/tile";
 import type { LibraryHook } from "../library/use-library";
+import { allowed } from "../slot";
 import { createBrokenImages, type BrokenImages } from "./broken";
 import { createDrafting, type Drafting } from "./drafting";
 import { createNotices, type Notices } from "./notices";
@@ -49,7 +50,8 @@ export interface Gallery {
 export function createGallery(library: LibraryHook): Gallery {
   const notices = createNotices();
   const [query, search] = createSignal("");
-  const drafting = createDrafting(sessionStorage);
+  const storage = allowed(() => sessionStorage);
+  const drafting = createDrafting(storage);
   const [reading, setReading] = createSignal<AbortController>();
   const [wanted, setWanted] = createSignal<Wanted>();
 
@@ -86,7 +88,7 @@ export function createGallery(library: LibraryHook): Gallery {
   return {
     library,
     online: createOnline(),
-    sizes: createSizes(sessionStorage),
+    sizes: createSizes(storage),
     notices,
     broken: createBrokenImages(),
     selection: {

@@ -1,4 +1,5 @@
 import { createSignal, type Accessor } from "solid-js";
+import { Slot } from "../slot";
 import { hash } from "./hash";
 
 /** How high images are by their width, as far as they were seen in this tab. */
@@ -23,8 +24,9 @@ const TALLEST = 2.5;
 const MOMENT = 80;
 
 /** Addresses are kept as hashes, which are shorter and tell nothing. The oldest are forgotten first. */
-export function createSizes(storage: Storage): Sizes {
-  const ratios = new Map<string, number>(read(storage));
+export function createSizes(storage: Storage | undefined): Sizes {
+  const kept = new Slot<readonly (readonly [string, number])[]>(storage, NAME);
+  const ratios = new Map<string, number>(kept.get());
   const names = new WeakMap<Addressed, string>();
   const [changed, setChanged] = createSignal(0);
   let telling = false;
@@ -44,7 +46,7 @@ export function createSizes(storage: Storage): Sizes {
 
   return {
     changed,
-    keep: () => write(storage, ratios),
+    keep: () => kept.put([...ratios].map(([name, ratio]) => [name, Number(ratio.toFixed(3))])),
     ratio: (image) => ratios.get(name(image)),
     saw(image, width, height) {
       if (!width || !height || ratios.has(name(image))) return;
@@ -54,21 +56,4 @@ export function createSizes(storage: Storage): Sizes {
       telling = true;
     },
   };
-}
-
-function read(storage: Storage): [string, number][] {
-  try {
-    return JSON.parse(storage.getItem(NAME) ?? "[]") as [string, number][];
-  } catch {
-    return [];
-  }
-}
-
-function write(storage: Storage, ratios: ReadonlyMap<string, number>): void {
-  const rounded = [...ratios].map(([name, ratio]) => [name, Number(ratio.toFixed(3))]);
-  try {
-    storage.setItem(NAME, JSON.stringify(rounded));
-  } catch {
-    // The storage is full: then they will be seen anew.
-  }
 }

@@ -1,6 +1,7 @@
 /** Where in the library one is, so that the same tab shows the same place when it is loaded anew. */
 
 import { onCleanup, onMount } from "solid-js";
+import { allowed, Slot } from "../slot";
 
 export interface Place {
   readonly cursor: number;
@@ -21,10 +22,20 @@ const NAME = "place";
 const MOVES = ["wheel", "touchmove", "keydown", "pointerdown"] as const;
 
 export function createStay({ at, goTo, giveUp }: Given): void {
-  const keep = () => write(at());
+  const kept = new Slot<Place>(
+    allowed(() => sessionStorage),
+    NAME,
+  );
+
+  function keep(): void {
+    const place = at();
+    if (place && place.cursor > 0) kept.put(place);
+    else kept.clear();
+  }
 
   onMount(() => {
-    const place = read();
+    const place = kept.get();
+    kept.clear();
     if (place) goTo(place);
     for (const move of MOVES) addEventListener(move, giveUp, { passive: true });
     addEventListener("pagehide", keep);
@@ -41,15 +52,4 @@ export function createStay({ at, goTo, giveUp }: Given): void {
  */
 export function nearest(keys: readonly string[], cursor: number): string | undefined {
   return keys.find((key) => Number(key) <= cursor);
-}
-
-function write(place: Place | undefined): void {
-  if (place && place.cursor > 0) sessionStorage.setItem(NAME, JSON.stringify(place));
-  else sessionStorage.removeItem(NAME);
-}
-
-function read(): Place | undefined {
-  const written = sessionStorage.getItem(NAME);
-  sessionStorage.removeItem(NAME);
-  return written === null ? undefined : (JSON.parse(written) as Place);
 }
