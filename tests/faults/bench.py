@@ -20,7 +20,8 @@ PAYLOAD = {"prompt", "image_url", "model", "seed", "steps", "image"}
 """What nothing but an image may hold, in either table."""
 
 State = Mapping[str, list[Mapping[str, Any]]]
-"""The items of each role in each table; users by their roles, each `idem` by its first place."""
+"""The items of each role in each table; users by their roles, each `idem` and `mark` by the place
+where it stood first."""
 
 
 @dataclass(frozen=True)
@@ -121,10 +122,10 @@ class Bench:
             assert item["kind"]["S"] == "image" or not PAYLOAD & set(item)
 
     def state(self, cast: Cast) -> State:
-        idems: dict[str, int] = {}
+        places: dict[str, int] = {}
         return {
             f"{role} in {number}": [
-                normal(item, idems) for item in self._items(table, getattr(cast, role))
+                normal(item, places) for item in self._items(table, getattr(cast, role))
             ]
             for number, table in enumerate(self._tables())
             for role in ("alice", "bob")
@@ -183,10 +184,12 @@ def roles(cast: Cast) -> tuple[UserId, UserId]:
     return (cast.alice, cast.bob)
 
 
-def normal(item: Mapping[str, Any], idems: dict[str, int]) -> Mapping[str, Any]:
+def normal(item: Mapping[str, Any], places: dict[str, int]) -> Mapping[str, Any]:
+    """The item with what is random told by where it stood first."""
     named = {**item, "user_id": ""}
-    if "idem" in item:
-        named["idem"] = idems.setdefault(item["idem"]["S"], len(idems))
+    for random in ("idem", "mark"):
+        if random in item:
+            named[random] = places.setdefault(item[random]["S"], len(places))
     return named
 
 

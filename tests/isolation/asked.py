@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,11 @@ class Route:
 
     @property
     def parameters(self) -> list[str]:
-        return re.findall(r"{(\w+)}", self.path)
+        return re.findall(r"{(\w+)\+?}", self.path)
+
+    def filled(self, values: Mapping[str, str]) -> str:
+        """The path with a value for each parameter."""
+        return self.path.replace("+}", "}").format(**values)
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"

@@ -51,7 +51,7 @@ def forget_composition() -> None:
 def event_of(asked: Asked, caller: Person) -> dict[str, Any]:
     """API Gateway's proxy event. Who calls stands in the authorizer's context alone."""
     expires_at = str(int(time.time()) + 600)
-    path = asked.route.path.format(**dict(asked.path))
+    path = asked.route.filled(dict(asked.path))
     return {
         "resource": asked.route.path,
         "path": path,

@@ -43,6 +43,6 @@ def connected(port: int) -> Iterator[Connection]:
 
 def target(asked: Asked) -> str:
     """The request line's path and query; each value is one segment, whatever it holds."""
-    path = asked.route.path.format(**{name: quote(value, safe="") for name, value in asked.path})
+    path = asked.route.filled({name: quote(value, safe="") for name, value in asked.path})
     query = "&".join(f"{quote(name)}={quote(value, safe='')}" for name, value in asked.query)
     return f"{path}?{query}" if query else path
