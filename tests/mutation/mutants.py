@@ -94,9 +94,9 @@ MUTANTS = [
     Mutant(
         "tail-overestimated",
         "chalicelib/primary.py",
-        "            return end_of([entry_from_item(item)])\n",
-        "            end = end_of([entry_from_item(item)])\n"
-        "            return Tail(Cursor(end.cursor + 1), end.count)\n",
+        "        return end_of([read_entry(item)])\n",
+        "        end = end_of([read_entry(item)])\n"
+        "        return Tail(Cursor(end.cursor + 1), end.count)\n",
         f"{PRIMARY} -k one_that_is_old",
     ),
     Mutant(
@@ -1614,7 +1614,7 @@ MUTANTS = [
     Mutant(
         "what-was-typed-outlives-its-user",
         "gallery/src/views/drafting.ts",
-        "  onCleanup(() => storage.removeItem(NAME));\n",
+        "  onCleanup(() => kept.clear());\n",
         "",
         "tests/browser/test_writing.py -k who_typed_it",
     ),
