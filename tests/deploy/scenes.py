@@ -368,6 +368,7 @@ def unreadable(store: Store, user: UserId) -> None:
     fill_synced(store, 4, user)
     copy(store, user, to=2, without="prompt")
     copy(store, user, to=0)
+    copy(store, user, to=10**20)
     add(store, 0, user)
 
 
