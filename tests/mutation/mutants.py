@@ -1584,13 +1584,6 @@ MUTANTS = [
         "tests/browser/test_security.py -k second_tab_is",
     ),
     Mutant(
-        "a-wall-without-images-asks-for-none",
-        "gallery/src/views/wall.ts",
-        "nearEnd: () => isArranged() &&",
-        "nearEnd: () => bands().length > 0 && isArranged() &&",
-        "tests/browser/test_addresses.py -k read_over",
-    ),
-    Mutant(
         "more-is-asked-for-before-what-came-has-its-place",
         "gallery/src/views/wall.ts",
         "const isArranged = () => width() > 0 && placedKeys() === keys();",
