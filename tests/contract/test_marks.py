@@ -53,7 +53,7 @@ def test_every_entry_has_a_mark_of_its_own_in_both_logs(store: Store) -> None:
 
 
 def test_an_image_deleted_before_its_sync_keeps_its_mark(store: Store) -> None:
-    """What becomes a stub on the way to the partition has the mark there, too."""
+    """An image that sync turns into a stub keeps its mark in the partition."""
     store.save(ALICE)
     store.services.primary.delete(ALICE, [Cursor(1)], store.deadline)
     store.sync(ALICE)

@@ -440,7 +440,7 @@ def test_sweep_by_schedule_redrives_dead_letters_first(store: Store) -> None:
 def test_sweep_by_schedule_does_not_fail_with_the_queue(
     store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Whatever is wrong with it, users are synced."""
+    """The sweep syncs users even if the stored position is damaged."""
 
     class Unreachable(Letters):
         def receive(self) -> Any:

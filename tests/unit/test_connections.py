@@ -384,7 +384,7 @@ class Sipping:
 
 
 def test_a_request_that_is_taken_in_sips_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The time is for the whole request, not for each piece that was taken."""
+    """The time limit is for the whole request, not for each piece of it."""
     sipping = Sipping()
     monkeypatch.setattr(time, "monotonic", lambda: sipping.now)
     with pytest.raises(TimeoutError):

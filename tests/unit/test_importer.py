@@ -199,7 +199,7 @@ class TestCells:
 
     @pytest.mark.parametrize("seed", ["0.5", "-1.0", "NaN", "1_0.0"])
     def test_other_seeds_are_left_as_they_are(self, seed: str) -> None:
-        """The API refuses them, and its reason is told."""
+        """The API refuses these seeds, and the importer tells its reason."""
         assert images(read(f"prompt,imageUrl,seed\na,{URL},{seed}\n", "csv"))[0]["seed"] == seed
 
     @pytest.mark.parametrize("prompt", ['say "hi"', "a, b", "two\nlines", "two\r\nlines", " x "])
