@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -116,7 +117,7 @@ def by_pytest(mutant: Mutant, engine: Connection, folder: Path) -> Verdict:
     if mutant.file.startswith(GALLERY):
         built = run_node(folder, "vite/bin/vite.js", "build")
         assert built.returncode == 0, built.stderr
-    tests = mutant.tests.split()
+    tests = shlex.split(mutant.tests)
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
     environ = engine.environ(os.environ) | {
         "TEST_DYNAMODB_ENDPOINT": engine.endpoint,
