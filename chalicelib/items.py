@@ -4,7 +4,7 @@ keys and what a condition names. `chalicelib.tables` makes the tables by the sam
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from chalicelib.dynamo import Item
 from chalicelib.entries import MAX_CURSOR, NO_MARK, Cursor, Entry, Mark, Payload, Row, UserId
@@ -176,6 +176,14 @@ def version_of(item: Item) -> int:
 
 def cursor_of(item: Item) -> Cursor:
     return Cursor(int(item["cursor"]["N"]))
+
+
+def place_of(item: Item) -> Cursor:
+    """Its sort key; one that is no whole number, put there by hand, stays what it is."""
+    from decimal import Decimal  # for what is damaged: saves have no need of it
+
+    number = Decimal(item["cursor"]["N"])
+    return Cursor(int(number)) if number == int(number) else cast(Cursor, number)
 
 
 def deleted_by(item: Item) -> Cursor | None:

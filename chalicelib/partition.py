@@ -18,6 +18,7 @@ from chalicelib.errors import (
     NotSyncedYet,
     ResyncRequired,
     Unavailable,
+    Unreadable,
 )
 from chalicelib.items import (
     LOOK,
@@ -28,6 +29,7 @@ from chalicelib.items import (
     deleted_by,
     image_of,
     mark_of,
+    place_of,
     row_from_item,
     row_to_item,
     skip_of,
@@ -89,12 +91,17 @@ class Partition:
     # Reading
 
     def tail(self) -> Cursor:
+        """The last cursor; one that is no whole number, put there by hand, stays what it is."""
         item = self._log.last(self._user)
-        return START if item is None else cursor_of(item)
+        return START if item is None else place_of(item)
 
     def tail_row(self) -> Row | None:
+        """The last row; `Unreadable` if it is none that the product wrote."""
         item = self._log.last(self._user)
-        return None if item is None else row_from_item(item)
+        try:
+            return None if item is None else row_from_item(item)
+        except (KeyError, ValueError):
+            raise Unreadable("partition", place_of(item or {})) from None
 
     def image(self, cursor: Cursor) -> str:
         """The rendered image at the cursor; ImageNotFound if none stands there."""

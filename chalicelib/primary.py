@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import Enum, auto
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from chalicelib.dynamo import Dynamo, Item, Reason, Refused, UnknownOutcome
 from chalicelib.entries import (
@@ -32,7 +32,7 @@ from chalicelib.errors import (
     Unreadable,
 )
 from chalicelib.idempotency import IdempotentRequest, Markers, new_marker, replay
-from chalicelib.items import ENTRY_PAYLOAD, entry_from_item, entry_to_item, mark_of
+from chalicelib.items import ENTRY_PAYLOAD, entry_from_item, entry_to_item, mark_of, place_of
 from chalicelib.log import Log, Write
 from chalicelib.metrics import Metrics
 from chalicelib.removal import Removal
@@ -376,14 +376,6 @@ def damage_at(item: Item, after: Cursor) -> LogDamaged:
     if place <= expected or expected > MAX_CURSOR:
         return Unreadable("primary", place)
     return HoleFound("primary", expected, beyond=min(math.ceil(place) - 1, MAX_CURSOR))
-
-
-def place_of(item: Item) -> Cursor:
-    """Its sort key; one that is no whole number, put there by hand, stays what it is."""
-    from decimal import Decimal  # for what is damaged: saves have no need of it
-
-    number = Decimal(item["cursor"]["N"])
-    return Cursor(int(number)) if number == int(number) else cast(Cursor, number)
 
 
 def numbered(save: Save, tail: Tail) -> tuple[Entry, ...]:

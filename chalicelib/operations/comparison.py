@@ -7,9 +7,8 @@ from typing import Any
 
 from chalicelib.dynamo import MAX_TRANSACTION_ITEMS, Item
 from chalicelib.entries import Cursor, Entry, Row, UserId
-from chalicelib.items import ROW_PAYLOAD, row_to_item
+from chalicelib.items import ROW_PAYLOAD, place_of, row_to_item
 from chalicelib.partition import Partition
-from chalicelib.primary import place_of
 from chalicelib.projection import to_row
 from chalicelib.versions import CURRENT, upgraded
 

@@ -8,12 +8,13 @@ from typing import Any, cast
 from chalicelib.dynamo import Item
 from chalicelib.entries import MAX_CURSOR, START, Cursor, UserId, leading_run
 from chalicelib.errors import Contended, HoleFound, InvalidEvent, LogDamaged, Unreadable
+from chalicelib.items import place_of
 from chalicelib.operations.comparison import ABOVE_ALL, BELOW_ALL, stored_between
 from chalicelib.operations.counts import counts_of, finished, to_be_resumed
 from chalicelib.operations.event import Event
 from chalicelib.operations.salvage import BELOW_FIRST, Salvage, is_whole
 from chalicelib.partition import Partition
-from chalicelib.primary import Primary, place_of
+from chalicelib.primary import Primary
 from chalicelib.removal import MAX_DELETIONS
 from chalicelib.services import Services
 from chalicelib.sync import Syncer

@@ -10,6 +10,7 @@ from typing import Any
 
 from chalicelib.entries import START, Cursor, Entry, UserId
 from chalicelib.errors import Unavailable
+from chalicelib.items import place_of
 from chalicelib.operations.comparison import (
     BELOW_ALL,
     CHUNK,
@@ -20,7 +21,7 @@ from chalicelib.operations.comparison import (
 from chalicelib.operations.counts import counts_of, finished, to_be_resumed
 from chalicelib.operations.event import Event
 from chalicelib.partition import Partition
-from chalicelib.primary import Primary, place_of
+from chalicelib.primary import Primary
 from chalicelib.projection import to_row
 from chalicelib.services import Services
 from chalicelib.timing import Backoff, Deadline

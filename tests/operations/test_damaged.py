@@ -35,6 +35,13 @@ def remove(store: Store, cursor: int) -> None:
     store.dynamo.transact_write_items(TransactItems=[deletion])
 
 
+def drop(store: Store, cursor: int) -> None:
+    """The row alone."""
+    key = {"user_id": {"S": ALICE}, "cursor": {"N": str(cursor)}}
+    deletion = {"Delete": {"TableName": store.tables.partition, "Key": key}}
+    store.dynamo.transact_write_items(TransactItems=[deletion])
+
+
 def copy(store: Store, cursor: int, to: float | str, **attributes: Any) -> None:
     """Puts the entry at another cursor, or at its own, with other attributes; None takes one."""
     item = store.primary_log.get(ALICE, Cursor(cursor)) or {}
@@ -148,6 +155,22 @@ def test_erase_of_a_row_where_no_cursor_is(store: Store, rig: Rig, place: str) -
     assert "prompt" not in str(everything(store.partition_log, ALICE))
 
 
+@pytest.mark.parametrize("place", [BEYOND, "12.5", "0.5"])
+def test_a_row_where_no_cursor_is_ends_the_partition(store: Store, rig: Rig, place: str) -> None:
+    """Put there by hand as its last: a sync says where, and a rebuild removes it."""
+    if place == "0.5":
+        emptied(store)
+        for cursor in range(1, MANY + 1):
+            drop(store, cursor)
+    row = {"user_id": {"S": ALICE}, "cursor": {"N": place}, "kind": {"S": "image"}}
+    store.dynamo.put_item(TableName=store.tables.partition, Item=row)
+    with pytest.raises(LogDamaged, match=f"The partition is damaged at cursor {place[:4]}"):
+        rig.finish("sync_user", USER)
+    assert not rig.finish("verify_user", USER)["equal"]
+    assert rig.finish("rebuild_partition", USER)["removed"] == 1
+    assert rig.finish("verify_user", USER)["equal"]
+
+
 @pytest.mark.parametrize("place", [MAX_CURSOR, MAX_CURSOR - 1, BEYOND])
 def test_nothing_is_numbered_beyond_the_last_cursor(
     store: Store, rig: Rig, place: int | str
@@ -208,9 +231,7 @@ def test_the_others_end_and_say_where(store: Store, rig: Rig, name: str, cursor:
     else:
         remove(store, 5)
         for row in range(MANY, 0, -1):
-            drop = {"user_id": {"S": ALICE}, "cursor": {"N": str(row)}}
-            deletion = {"Delete": {"TableName": store.tables.partition, "Key": drop}}
-            store.dynamo.transact_write_items(TransactItems=[deletion])
+            drop(store, row)
     hole = 13 if cursor == 15 else 5
     with pytest.raises(LogDamaged, match=f"The primary is damaged at cursor {hole}: {HOLE}"):
         rig.finish(name, USER)
