@@ -25,6 +25,9 @@ CONNECT_SECONDS = 2.0
 REPLY_SECONDS = 2.0
 """From before a request is sent until its whole answer is here."""
 
+PRECISION = 0.01
+"""Seconds by which a time-out may be off: to set one anew is a call of the system."""
+
 MOST_KEPT = 50
 CHUNK = 65_536
 
@@ -216,7 +219,8 @@ def wait_until(moment: float, connection: socket.socket) -> None:
     left = moment - time.monotonic()
     if left <= 0:
         raise TimeoutError("reply")
-    connection.settimeout(left)
+    if abs(left - (connection.gettimeout() or 0)) > PRECISION:
+        connection.settimeout(left)
 
 
 def is_readable(connection: socket.socket) -> bool:

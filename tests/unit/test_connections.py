@@ -368,10 +368,13 @@ class Sipping:
     def __init__(self) -> None:
         self.now = 0.0
         self.taken = 0
-        self.timeouts: list[float] = []
+        self.timeout = 0.0
+
+    def gettimeout(self) -> float:
+        return self.timeout
 
     def settimeout(self, seconds: float) -> None:
-        self.timeouts.append(seconds)
+        self.timeout = seconds
 
     def send(self, _data: memoryview) -> int:
         self.now += 0.1
