@@ -219,7 +219,8 @@ def wait_until(moment: float, connection: socket.socket) -> None:
     left = moment - time.monotonic()
     if left <= 0:
         raise TimeoutError("reply")
-    if abs(left - (connection.gettimeout() or 0)) > PRECISION:
+    set_before = connection.gettimeout()
+    if set_before is None or abs(left - set_before) > PRECISION:
         connection.settimeout(left)
 
 
