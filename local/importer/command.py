@@ -3,6 +3,7 @@
 import argparse
 import itertools
 import json
+import os
 import sys
 import time
 import uuid
@@ -150,8 +151,9 @@ def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
         with meter(options.file, progress) as show:
             importing = Import(server, store, progress, time.time, lambda: uuid.uuid4().hex, show)
             trouble = run_until_stopped(importing, reader)
-        print_summary(progress, importing.progress, reader, store, finished=not trouble)
         write_report(store, importing.progress, options.report)
+        with closed_early():
+            print_summary(progress, importing.progress, reader, store, finished=not trouble)
     if trouble:
         again = "the same command without --restart" if options.restart else "the same command"
         print(f"import: {trouble} Run {again} again to go on.", file=sys.stderr)
@@ -330,6 +332,16 @@ def lines_of_progress(
             print(f"{part:.0%}: {now.saved} saved, {now.rejected} rejected", file=stream)
 
     return show
+
+
+@contextmanager
+def closed_early() -> Iterator[None]:
+    """What is printed may be read in part, as by `head`: then the rest is for nobody."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def print_summary(

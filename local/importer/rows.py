@@ -212,7 +212,9 @@ class Reader:
         if self._lines.mark() != furthest or not self._lines.finish_line():
             raise Unusable(
                 f"The file was changed before line {furthest.lines + 1}, which is how far the "
-                "import has got. Put the file back as it was, or begin anew with --restart."
+                "import has got. To import lines that you mended, put them alone into a new file. "
+                "Else put the file back as it was, or begin anew with --restart, which saves the "
+                "saved lines a second time."
             )
         self._lines.go_back(place)
         self._lines.finish_line()
@@ -341,10 +343,22 @@ def check_quotes(format_: Format, record: str, cells: Iterable[str]) -> None:
             "a cell begins or ends with a quote that has no other; in TSV quotes are text, so "
             "remove it, or save the file as CSV"
         )
+    if format_ == "tsv" and any(map(is_quoted, cells)):
+        raise Unreadable(
+            "a cell stands in quotes, as spreadsheets write it; in TSV quotes are text, so remove "
+            "them, or save the file as CSV"
+        )
 
 
 def has_lone_quote(cell: str) -> bool:
     return cell.count('"') % 2 == 1 and (cell.startswith('"') or cell.endswith('"'))
+
+
+def is_quoted(cell: str) -> bool:
+    """Whether it looks as Excel or Python's csv writes a cell with a comma or a quote in it."""
+    inner = cell[1:-1]
+    is_whole = len(cell) > 2 and cell[0] == cell[-1] == '"' and '"' not in inner.replace('""', "")
+    return is_whole and ("," in inner or '""' in inner)
 
 
 def check_header(header: list[str], reading: Reading) -> None:

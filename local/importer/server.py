@@ -31,7 +31,7 @@ ADVICE: Mapping[int, str] = {
     403: "The server does not let this token save images. Check the address in --server.",
     404: "There is no Image Storage API at this address. Check --server.",
     410: "The server holds less than was saved before (was it restored, or its data removed?). "
-    "Begin anew with --restart.",
+    "Begin anew with --restart, which saves again what the server still has.",
     422: "The server has seen this batch's Idempotency-Key with other content. Begin anew with "
     "--restart, which saves the lines before a second time.",
 }

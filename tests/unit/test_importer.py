@@ -265,6 +265,13 @@ class TestCells:
         rows = read(f"prompt\timageUrl\n{cell}\t{URL}\n", "tsv")
         assert "in TSV quotes are text" in reasons(rows)[2]
 
+    @pytest.mark.parametrize("prompt", ['says "OPEN", neon', '"all"', "a fox, snow"])
+    def test_what_spreadsheets_put_quotes_around_in_tsv_is_rejected(self, prompt: str) -> None:
+        """Read as text, the quotes would become a part of the prompt."""
+        cell = '"' + prompt.replace('"', '""') + '"'
+        rows = read(f"prompt\timageUrl\n{cell}\t{URL}\n", "tsv")
+        assert "a cell stands in quotes" in reasons(rows)[2]
+
     @pytest.mark.parametrize("kind", ["jsonl", "csv", "tsv"])
     @pytest.mark.parametrize(
         ("file", "message"),

@@ -802,6 +802,17 @@ class TestCommand:
         assert "again to go on" in err
         assert "Traceback" not in err
 
+    def test_its_summary_may_be_read_in_part(self, running: Running) -> None:
+        """As by `head`: it ends as it would have, and says nothing of a broken pipe."""
+        running.write(*many(30))
+        with command(running) as process:
+            assert process.stdout
+            process.stdout.close()
+            process.stdout = None
+            _, err = process.communicate(timeout=WAIT)
+        assert process.returncode == 0
+        assert "pipe" not in err
+
 
 def command(running: Running, stderr: int = subprocess.PIPE) -> subprocess.Popen[str]:
     """The import as a process of its own; use it as a context that ends with the process."""
