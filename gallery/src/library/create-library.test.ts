@@ -81,9 +81,9 @@ afterEach(() => {
 
 /** So many milliseconds pass, and what they bring. */
 async function pass(milliseconds = 10): Promise<void> {
-  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+  for (let turn = 0; turn < 15; turn++) await new Promise((resolve) => setImmediate(resolve));
   await vi.advanceTimersByTimeAsync(milliseconds);
-  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+  for (let turn = 0; turn < 15; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
 
 function raise(error: Error): never {
@@ -241,6 +241,70 @@ test("a save that a page did not get through is sent by the next one", async () 
   await pass();
   expect(next.shown()).toEqual([2, 1]);
   expect(server.end).toBe(2);
+});
+
+test("a refused save is left to the page that has it, and is not there when that has mended it", async () => {
+  const server = serverWith(1);
+  const page = open(server);
+  await pass();
+  const result = await page.library.save([{ ...someImage(), prompt: "" }]);
+  const other = open(server);
+  await pass(5000);
+  expect([page.shown(), other.shown()]).toEqual([["", 1], [1]]);
+  page.library.discard((result as { id: string }).id);
+  await pass(5000);
+  expect([page.shown(), other.shown()]).toEqual([[1], [1]]);
+});
+
+test("a save that is kept is sent by one page when two are loaded anew", async () => {
+  const server = serverWith(1);
+  const net = line();
+  net.fail(new TypeError("Failed to fetch"));
+  const before = [open(server, net), open(server, net)];
+  void before[0]!.library.save([someImage()]);
+  await pass(1);
+  for (const page of before) page.close();
+  const after = [open(server), open(server)];
+  const sent = after.map(({ api }) => vi.spyOn(api, "save"));
+  await pass(5000);
+  await pass(5000);
+  expect(sent.flatMap(({ mock }) => mock.calls)).toHaveLength(1);
+  expect(after.map((page) => page.shown())).toEqual([
+    [2, 1],
+    [2, 1],
+  ]);
+});
+
+test("what a page leaves is taken up by another that was there all the time", async () => {
+  const server = serverWith(3);
+  const net = line();
+  const [page, other] = [open(server, net), open(server)];
+  await pass();
+  net.fail(new TypeError("Failed to fetch"));
+  void page.library.save([someImage()]);
+  page.library.remove([2]);
+  await pass(1);
+  page.close();
+  await pass(5000);
+  await pass(5000);
+  expect(await other.library.unsent()).toEqual({ saves: 0, deletions: 0 });
+  expect(other.shown()).toEqual(server.liveAt(server.end).map(({ cursor }) => cursor));
+  expect(other.shown()).toHaveLength(3);
+});
+
+test("who signs out sends what a page left a moment ago, too", async () => {
+  const server = serverWith(3);
+  const net = line();
+  const [page, other] = [open(server, net), open(server)];
+  await pass();
+  net.fail(new TypeError("Failed to fetch"));
+  void page.library.save([someImage()]);
+  page.library.remove([2]);
+  await pass(1);
+  page.close();
+  await pass(1);
+  await other.library.finish();
+  expect(await other.library.unsent()).toEqual({ saves: 0, deletions: 0 });
 });
 
 test("a new sign-in sends what waited for it", async () => {

@@ -4,7 +4,7 @@ import { useQueryClient, type QueryClient } from "@tanstack/solid-query";
 import { createEffect, createMemo, createSignal, onCleanup, type Accessor } from "solid-js";
 import type { Api } from "../api/client";
 import { Problem } from "../api/problem";
-import { enter } from "../pages";
+import { enter, type Pages } from "../pages";
 import { find, isCounted, isVoid, type Image, type Library } from "./library";
 import { createQuery } from "./observe";
 import { Outbox, unsavedIn, type Entry } from "./outbox";
@@ -37,8 +37,10 @@ export interface Sources {
 /** For as long as the computation lives that owns it. */
 export function createLibrary({ user, api, device, signedIn }: Sources): LibraryHook {
   const client = useQueryClient();
-  const [outbox, entries] = createOutbox(user, api, device, client);
-  const [removals, deleting, restored] = createRemovals(user, api, device, client);
+  const page = enter("image-storage library", navigator.locks);
+  onCleanup(page.leave);
+  const [outbox, entries] = createOutbox(user, api, device, client, page);
+  const [removals, deleting, restored] = createRemovals(user, api, device, client, page);
   const older = createOlder(user, api, client);
   const single = createSingle(user, api);
   const query = createQuery(() =>
@@ -120,7 +122,17 @@ export function createLibrary({ user, api, device, signedIn }: Sources): Library
   function wake(): void {
     outbox.wake();
     removals.wake();
-    void removals.restore();
+    void takeUp();
+  }
+
+  /** Goes on with what other pages left. */
+  async function takeUp(): Promise<void> {
+    await Promise.all([outbox.restore(), removals.restore()]);
+  }
+
+  async function finish(): Promise<void> {
+    await takeUp();
+    await Promise.all([outbox.finish(), removals.finish()]);
   }
 
   let before: Library | undefined;
@@ -135,6 +147,7 @@ export function createLibrary({ user, api, device, signedIn }: Sources): Library
     if (!images().length && library()?.next && !older.problem()) void older.load();
   });
   createEffect(() => signedIn() && wake());
+  createEffect(() => query().dataUpdatedAt && void takeUp());
   keep(library, (now) => void device.keepLibrary(user, now));
   listen("online", wake);
   listen("pagehide", () => removals.close());
@@ -166,15 +179,15 @@ export function createLibrary({ user, api, device, signedIn }: Sources): Library
     confirmed,
     deletedElsewhere: (cursor) => !removed.has(cursor) && !!library() && isVoid(library()!, cursor),
     loadAll,
-    finish: async () => void (await Promise.all([outbox.finish(), removals.finish()])),
+    finish,
     unsent,
   };
 }
 
-function createOutbox(user: string, api: Api, device: Device, client: QueryClient) {
+function createOutbox(user: string, api: Api, device: Device, client: QueryClient, page: Pages) {
   const [entries, changed] = createSignal<readonly Entry[]>([]);
   const outbox = new Outbox({
-    kept: device.saves(user),
+    kept: device.saves(user, page),
     send: async (save) => {
       const images = await api.save(save.images, save.key);
       void follow(client, user, api);
@@ -189,9 +202,8 @@ function createOutbox(user: string, api: Api, device: Device, client: QueryClien
   return [outbox, entries] as const;
 }
 
-function createRemovals(user: string, api: Api, device: Device, client: QueryClient) {
+function createRemovals(user: string, api: Api, device: Device, client: QueryClient, page: Pages) {
   const [deleting, changed] = createSignal<readonly Deleting[]>([]);
-  const page = enter("image-storage library", navigator.locks);
   const removals = new Removals({
     kept: device.deletions(user, page),
     send: (cursors, position) => api.remove(cursors, position),
@@ -203,7 +215,6 @@ function createRemovals(user: string, api: Api, device: Device, client: QueryCli
   onCleanup(() => {
     removals.close();
     removals.stop();
-    page.leave();
   });
   return [removals, deleting, removals.restore()] as const;
 }
