@@ -18,13 +18,17 @@ class Page {
   readonly api: Api;
   readonly library: LibraryHook;
   readonly setSignedIn: (yes: boolean) => void;
+  /** Shows one image in front, or none. */
+  readonly look: (cursor: number | undefined) => void;
   readonly close: () => void;
 
   constructor(server: ModelServer, { bring = atOnce, user = "alice" } = {} as Options) {
     this.api = modelApi(server, bring);
     const [signedIn, setSignedIn] = createSignal(true);
     this.setSignedIn = setSignedIn;
-    const sources = { user, api: this.api, device: new Device("gallery"), signedIn };
+    const [looked, look] = createSignal<number>();
+    this.look = look;
+    const sources = { user, api: this.api, device: new Device("gallery"), signedIn, looked };
     let library!: LibraryHook;
     const Shown = () => {
       library = createLibrary(sources);
@@ -541,14 +545,37 @@ test("each save that is confirmed is told", async () => {
   expect(told).toEqual([[2], [3, 4]]);
 });
 
-test("an image is found among those loaded, else asked for", async () => {
+test("an image is found among those loaded; the one that is looked at is asked for", async () => {
   const page = open(serverWith(9));
+  const asked = vi.spyOn(page.api, "image");
+  await pass();
+  page.look(9);
   await pass();
   expect(page.library.image(9)).toMatchObject({ cursor: 9 });
+  expect(asked).not.toHaveBeenCalled();
+  page.look(2);
   expect([page.library.image(2), page.library.missing(2)]).toEqual([undefined, undefined]);
   await pass();
   expect(page.library.image(2)).toMatchObject({ cursor: 2 });
-  expect(page.library.image(3)).toBeUndefined();
+  page.look(3);
+  expect([page.library.image(2), page.library.image(3)]).toEqual([undefined, undefined]);
+  await pass();
+  expect(page.library.image(3)).toMatchObject({ cursor: 3 });
+});
+
+test("two images are wanted at once: only the one that is looked at is asked for", async () => {
+  const page = open(serverWith(9));
+  const asked = vi.spyOn(page.api, "image");
+  await pass();
+  page.look(2);
+  createRoot((close) => {
+    createEffect(() => page.library.image(1));
+    createEffect(() => page.library.image(2));
+    pages.push({ close } as Page);
+  });
+  await pass();
+  expect(asked.mock.calls).toEqual([[2]]);
+  expect(page.library.image(2)).toMatchObject({ cursor: 2 });
 });
 
 test("an image that is gone is missing, whoever removes it", async () => {
@@ -567,6 +594,7 @@ test("an image that is gone is missing, whoever removes it", async () => {
 test("an image that never was is missing, once the server has said so", async () => {
   const page = open(serverWith(2));
   await pass();
+  page.look(77);
   expect(page.library.missing(77)).toBeUndefined();
   await pass();
   expect(page.library.missing(77)).toMatchObject({ code: "not-found" });

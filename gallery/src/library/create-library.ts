@@ -32,17 +32,18 @@ export interface Sources {
   readonly device: Device;
   /** Whether the server may be asked: false while a new sign-in is needed. */
   readonly signedIn: Accessor<boolean>;
+  /** The cursor of the image that is looked at, if one is. */
+  readonly looked: Accessor<number | undefined>;
 }
 
 /** For as long as the computation lives that owns it. */
-export function createLibrary({ user, api, device, signedIn }: Sources): LibraryHook {
+export function createLibrary({ user, api, device, signedIn, looked }: Sources): LibraryHook {
   const client = useQueryClient();
   const page = enter("image-storage library", navigator.locks);
   onCleanup(page.leave);
   const [outbox, entries] = createOutbox(user, api, device, client, page);
   const [removals, deleting, restored] = createRemovals(user, api, device, client, page);
   const older = createOlder(user, api, client);
-  const single = createSingle(user, api);
   const query = createQuery(() =>
     libraryQuery(user, {
       api,
@@ -109,6 +110,13 @@ export function createLibrary({ user, api, device, signedIn }: Sources): Library
     const there = library();
     return hidden().has(cursor) || (there !== undefined && isVoid(there, cursor));
   }
+
+  /** Nothing that is loaded, or known to be gone. */
+  const wanted = createMemo(() => {
+    const cursor = looked();
+    return cursor === undefined || isGone(cursor) || known(cursor) ? undefined : cursor;
+  });
+  const single = createSingle(user, api, wanted);
 
   /** The device knows of other tabs, too; but it may keep nothing. */
   async function unsent(): Promise<Unsent> {
@@ -240,20 +248,17 @@ function createOlder(user: string, api: Api, client: QueryClient) {
   return { load, problem };
 }
 
-/** The image that was asked for last and is not loaded. */
-function createSingle(user: string, api: Api) {
-  const [wanted, want] = createSignal(0);
-  const query = createQuery(() => ({ ...imageQuery(user, wanted(), api), enabled: wanted() > 0 }));
-
-  /** Called while something is computed, and so asks a moment later. */
-  function isAbout(cursor: number): boolean {
-    queueMicrotask(() => want(cursor));
-    return wanted() === cursor;
-  }
+/** One image, asked of the server for as long as it is wanted. */
+function createSingle(user: string, api: Api, wanted: Accessor<number | undefined>) {
+  const query = createQuery(() => ({
+    ...imageQuery(user, wanted() ?? 0, api),
+    enabled: wanted() !== undefined,
+  }));
+  const isWanted = (cursor: number) => wanted() === cursor;
 
   return {
-    image: (cursor: number) => (isAbout(cursor) ? query().data : undefined),
-    problem: (cursor: number) => (isAbout(cursor) && inOurWords(query().error)) || undefined,
+    image: (cursor: number) => (isWanted(cursor) ? query().data : undefined),
+    problem: (cursor: number) => (isWanted(cursor) && inOurWords(query().error)) || undefined,
   };
 }
 
