@@ -600,6 +600,18 @@ test("an image that never was is missing, once the server has said so", async ()
   expect(page.library.missing(77)).toMatchObject({ code: "not-found" });
 });
 
+test("an image that is answered for after the library is there is shown, or missing", async () => {
+  const page = open(serverWith(2));
+  let refuse = (_: Problem) => {};
+  vi.spyOn(page.api, "image").mockReturnValue(new Promise((_, reject) => (refuse = reject)));
+  page.look(77);
+  await pass();
+  expect(page.library.status()).toBe("ready");
+  refuse(new Problem("not-found", "None."));
+  await pass();
+  expect(page.library.missing(77)).toMatchObject({ code: "not-found" });
+});
+
 test("the next page shows what the last one had, before anything is answered", async () => {
   const server = serverWith(9);
   open(server);
