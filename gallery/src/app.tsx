@@ -1,6 +1,6 @@
 /** The providers around the views, and the addresses that they have. */
 
-import { Navigate, Route, Router } from "@solidjs/router";
+import { Navigate, Route, Router, useParams } from "@solidjs/router";
 import { QueryClient, QueryClientProvider } from "@tanstack/solid-query";
 import { ErrorBoundary, Show, type JSX } from "solid-js";
 import { createApi } from "./api/client";
@@ -9,7 +9,7 @@ import { Device } from "./library/persist";
 import { LibraryContext, type LibraryHook } from "./library/use-library";
 import { SessionContext, startSession, useSession, type User } from "./session/use-session";
 import type { Settings } from "./settings";
-import { HOME } from "./views/address";
+import { cursorIn, HOME } from "./views/address";
 import { Broken } from "./views/Broken";
 import { Gallery } from "./views/Gallery";
 import { SignIn } from "./views/SignIn";
@@ -41,7 +41,9 @@ export function App({ settings, base, lost }: Props): JSX.Element {
   /** One user's: with another user, all of it is made anew. */
   function Library(props: { user: User }): JSX.Element {
     const signedIn = () => session.state() === "signed-in";
-    const library = createLibrary({ user: props.user.id, api, device, signedIn });
+    const params = useParams<{ cursor?: string }>();
+    const looked = () => cursorIn(params.cursor);
+    const library = createLibrary({ user: props.user.id, api, device, signedIn, looked });
     shown = library;
     return (
       <LibraryContext.Provider value={library}>

@@ -285,6 +285,9 @@ def test_an_image_is_deleted_while_it_is_looked_at_and_the_next_one_shows(
 
 MANY = 100
 
+PATIENCE = 10_000
+"""Milliseconds that signing out waits for what is to be sent: gallery/src/session/tabs.ts."""
+
 
 _CRASHES = "addEventListener('pagehide', (event) => event.stopImmediatePropagation(), true)"
 """The page does not learn that it ends, and so sends nothing then."""
@@ -399,6 +402,37 @@ def test_signing_out_waits_for_a_large_deletion(large: Visitor, alice: httpx.Cli
     large.sign_out()
     expect(large.page.get_by_role("button", name="Sign in")).to_be_visible()
     expect(grid(large.page)).to_have_count(0)
+    assert saved(alice) == []
+
+
+def test_signing_out_in_one_tab_waits_for_a_large_deletion_in_another(
+    large: Visitor, alice: httpx.Client
+) -> None:
+    """Who deletes can still undo it, and time stands still: what is sent, is sent for who leaves.
+
+    The server is slow at first, and then whoever signs out is asked. Later all is deleted.
+    """
+    other, page = large.page, large.context.new_page()
+    page.goto(f"{large.server.url}{HOME}")
+    expect(page).to_have_title(f"Images ({MANY})")
+    large.page = page
+    large.context.clock.install()
+    large.context.clock.pause_at(page.evaluate("Date.now()") + 60_000)
+    delete_all(other)
+    held = large.holds("/api/images?cursors=*")
+    large.sign_out()
+    large.wait_until(lambda: len(held.routes) > 0)
+    asked = page.get_by_role("dialog", name="Sign out")
+    expect(asked).to_have_count(0)
+    large.context.clock.fast_forward(PATIENCE)
+    expect(asked).to_contain_text(f"Not deleted yet, and kept if you sign out now: {MANY} images.")
+    assert len(saved(alice)) == MANY
+    asked.get_by_role("button", name="Stay signed in").click()
+    large.context.clock.resume()
+    held.release()
+    large.sign_out()
+    for tab in (page, other):
+        expect(tab.get_by_role("button", name="Sign in")).to_be_visible()
     assert saved(alice) == []
 
 

@@ -8,6 +8,7 @@ from playwright.sync_api import Locator, Page, Request, Route, expect
 
 from tests.browser.visitor import (
     ELSEWHERE,
+    HOME,
     Arrive,
     Visitor,
     drawn,
@@ -284,6 +285,34 @@ def test_a_save_without_a_network_outlives_the_page(
     assert saved(alice) == []
     visitor.sign_in(name)
     expect(tile(visitor.page, "a fox")).to_be_visible()
+    assert len(keys(visitor.asked("POST", "/images"))) == 1
+    assert prompts(saved(alice)) == ["a fox"]
+
+
+def test_a_save_that_waits_is_sent_by_one_of_two_tabs_that_are_loaded_anew(
+    visitor: Visitor, alice: httpx.Client
+) -> None:
+    lost: list[Route] = []
+
+    def lose_the_first(route: Route) -> None:
+        if route.request.method == "POST" and not lost:
+            lost.append(route)  # and never answered
+        else:
+            route.continue_()
+
+    visitor.answers("/api/images", lose_the_first)
+    page, other = visitor.page, visitor.context.new_page()
+    other.goto(f"{visitor.server.url}{HOME}")
+    expect(other).to_have_title("Images (0)")
+    save(page, drawn("a fox"))
+    visitor.wait_until(lambda: len(lost) == 1)
+    visitor.wait_until(lambda: '"sent"' in kept(page))
+    for tab in (page, other):
+        tab.reload(wait_until="commit")
+    for tab in (page, other):
+        expect(tile(tab, "a fox")).to_be_visible()
+        tab.wait_for_load_state("networkidle")
+    assert len(visitor.asked("POST", "/images")) == 2
     assert len(keys(visitor.asked("POST", "/images"))) == 1
     assert prompts(saved(alice)) == ["a fox"]
 

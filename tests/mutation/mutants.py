@@ -1345,6 +1345,20 @@ MUTANTS = [
         "gallery/src/library/create-library.test.ts -t is.left.to.it",
     ),
     Mutant(
+        "what-a-page-leaves-waits-for-a-new-page",
+        "gallery/src/library/create-library.ts",
+        "  createEffect(() => query().dataUpdatedAt && void takeUp());\n",
+        "",
+        "gallery/src/library/create-library.test.ts -t there.all.the.time",
+    ),
+    Mutant(
+        "who-signs-out-waits-for-a-pause",
+        "gallery/src/library/pause.ts",
+        "    this.#waiting.forEach((resolve) => resolve());\n",
+        "",
+        "gallery/src/library/pause.test.ts -t no.longer.than",
+    ),
+    Mutant(
         "a-page-that-closes-keeps-what-it-holds",
         "gallery/src/library/create-library.ts",
         '  listen("pagehide", () => removals.close());\n',

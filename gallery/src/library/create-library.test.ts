@@ -18,13 +18,17 @@ class Page {
   readonly api: Api;
   readonly library: LibraryHook;
   readonly setSignedIn: (yes: boolean) => void;
+  /** Shows one image in front, or none. */
+  readonly look: (cursor: number | undefined) => void;
   readonly close: () => void;
 
   constructor(server: ModelServer, { bring = atOnce, user = "alice" } = {} as Options) {
     this.api = modelApi(server, bring);
     const [signedIn, setSignedIn] = createSignal(true);
     this.setSignedIn = setSignedIn;
-    const sources = { user, api: this.api, device: new Device("gallery"), signedIn };
+    const [looked, look] = createSignal<number>();
+    this.look = look;
+    const sources = { user, api: this.api, device: new Device("gallery"), signedIn, looked };
     let library!: LibraryHook;
     const Shown = () => {
       library = createLibrary(sources);
@@ -81,9 +85,9 @@ afterEach(() => {
 
 /** So many milliseconds pass, and what they bring. */
 async function pass(milliseconds = 10): Promise<void> {
-  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+  for (let turn = 0; turn < 15; turn++) await new Promise((resolve) => setImmediate(resolve));
   await vi.advanceTimersByTimeAsync(milliseconds);
-  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+  for (let turn = 0; turn < 15; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
 
 function raise(error: Error): never {
@@ -241,6 +245,70 @@ test("a save that a page did not get through is sent by the next one", async () 
   await pass();
   expect(next.shown()).toEqual([2, 1]);
   expect(server.end).toBe(2);
+});
+
+test("a refused save is left to the page that has it, and is not there when that has mended it", async () => {
+  const server = serverWith(1);
+  const page = open(server);
+  await pass();
+  const result = await page.library.save([{ ...someImage(), prompt: "" }]);
+  const other = open(server);
+  await pass(5000);
+  expect([page.shown(), other.shown()]).toEqual([["", 1], [1]]);
+  page.library.discard((result as { id: string }).id);
+  await pass(5000);
+  expect([page.shown(), other.shown()]).toEqual([[1], [1]]);
+});
+
+test("a save that is kept is sent by one page when two are loaded anew", async () => {
+  const server = serverWith(1);
+  const net = line();
+  net.fail(new TypeError("Failed to fetch"));
+  const before = [open(server, net), open(server, net)];
+  void before[0]!.library.save([someImage()]);
+  await pass(1);
+  for (const page of before) page.close();
+  const after = [open(server), open(server)];
+  const sent = after.map(({ api }) => vi.spyOn(api, "save"));
+  await pass(5000);
+  await pass(5000);
+  expect(sent.flatMap(({ mock }) => mock.calls)).toHaveLength(1);
+  expect(after.map((page) => page.shown())).toEqual([
+    [2, 1],
+    [2, 1],
+  ]);
+});
+
+test("what a page leaves is taken up by another that was there all the time", async () => {
+  const server = serverWith(3);
+  const net = line();
+  const [page, other] = [open(server, net), open(server)];
+  await pass();
+  net.fail(new TypeError("Failed to fetch"));
+  void page.library.save([someImage()]);
+  page.library.remove([2]);
+  await pass(1);
+  page.close();
+  await pass(5000);
+  await pass(5000);
+  expect(await other.library.unsent()).toEqual({ saves: 0, deletions: 0 });
+  expect(other.shown()).toEqual(server.liveAt(server.end).map(({ cursor }) => cursor));
+  expect(other.shown()).toHaveLength(3);
+});
+
+test("who signs out sends what a page left a moment ago, too", async () => {
+  const server = serverWith(3);
+  const net = line();
+  const [page, other] = [open(server, net), open(server)];
+  await pass();
+  net.fail(new TypeError("Failed to fetch"));
+  void page.library.save([someImage()]);
+  page.library.remove([2]);
+  await pass(1);
+  page.close();
+  await pass(1);
+  await other.library.finish();
+  expect(await other.library.unsent()).toEqual({ saves: 0, deletions: 0 });
 });
 
 test("a new sign-in sends what waited for it", async () => {
@@ -477,14 +545,37 @@ test("each save that is confirmed is told", async () => {
   expect(told).toEqual([[2], [3, 4]]);
 });
 
-test("an image is found among those loaded, else asked for", async () => {
+test("an image is found among those loaded; the one that is looked at is asked for", async () => {
   const page = open(serverWith(9));
+  const asked = vi.spyOn(page.api, "image");
+  await pass();
+  page.look(9);
   await pass();
   expect(page.library.image(9)).toMatchObject({ cursor: 9 });
+  expect(asked).not.toHaveBeenCalled();
+  page.look(2);
   expect([page.library.image(2), page.library.missing(2)]).toEqual([undefined, undefined]);
   await pass();
   expect(page.library.image(2)).toMatchObject({ cursor: 2 });
-  expect(page.library.image(3)).toBeUndefined();
+  page.look(3);
+  expect([page.library.image(2), page.library.image(3)]).toEqual([undefined, undefined]);
+  await pass();
+  expect(page.library.image(3)).toMatchObject({ cursor: 3 });
+});
+
+test("two images are wanted at once: only the one that is looked at is asked for", async () => {
+  const page = open(serverWith(9));
+  const asked = vi.spyOn(page.api, "image");
+  await pass();
+  page.look(2);
+  createRoot((close) => {
+    createEffect(() => page.library.image(1));
+    createEffect(() => page.library.image(2));
+    pages.push({ close } as Page);
+  });
+  await pass();
+  expect(asked.mock.calls).toEqual([[2]]);
+  expect(page.library.image(2)).toMatchObject({ cursor: 2 });
 });
 
 test("an image that is gone is missing, whoever removes it", async () => {
@@ -503,7 +594,20 @@ test("an image that is gone is missing, whoever removes it", async () => {
 test("an image that never was is missing, once the server has said so", async () => {
   const page = open(serverWith(2));
   await pass();
+  page.look(77);
   expect(page.library.missing(77)).toBeUndefined();
+  await pass();
+  expect(page.library.missing(77)).toMatchObject({ code: "not-found" });
+});
+
+test("an image that is answered for after the library is there is shown, or missing", async () => {
+  const page = open(serverWith(2));
+  let refuse = (_: Problem) => {};
+  vi.spyOn(page.api, "image").mockReturnValue(new Promise((_, reject) => (refuse = reject)));
+  page.look(77);
+  await pass();
+  expect(page.library.status()).toBe("ready");
+  refuse(new Problem("not-found", "None."));
   await pass();
   expect(page.library.missing(77)).toMatchObject({ code: "not-found" });
 });

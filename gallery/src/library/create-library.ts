@@ -4,7 +4,7 @@ import { useQueryClient, type QueryClient } from "@tanstack/solid-query";
 import { createEffect, createMemo, createSignal, onCleanup, type Accessor } from "solid-js";
 import type { Api } from "../api/client";
 import { Problem } from "../api/problem";
-import { enter } from "../pages";
+import { enter, type Pages } from "../pages";
 import { find, isCounted, isVoid, type Image, type Library } from "./library";
 import { createQuery } from "./observe";
 import { Outbox, unsavedIn, type Entry } from "./outbox";
@@ -32,15 +32,18 @@ export interface Sources {
   readonly device: Device;
   /** Whether the server may be asked: false while a new sign-in is needed. */
   readonly signedIn: Accessor<boolean>;
+  /** The cursor of the image that is looked at, if one is. */
+  readonly looked: Accessor<number | undefined>;
 }
 
 /** For as long as the computation lives that owns it. */
-export function createLibrary({ user, api, device, signedIn }: Sources): LibraryHook {
+export function createLibrary({ user, api, device, signedIn, looked }: Sources): LibraryHook {
   const client = useQueryClient();
-  const [outbox, entries] = createOutbox(user, api, device, client);
-  const [removals, deleting, restored] = createRemovals(user, api, device, client);
+  const page = enter("image-storage library", navigator.locks);
+  onCleanup(page.leave);
+  const [outbox, entries] = createOutbox(user, api, device, client, page);
+  const [removals, deleting, restored] = createRemovals(user, api, device, client, page);
   const older = createOlder(user, api, client);
-  const single = createSingle(user, api);
   const query = createQuery(() =>
     libraryQuery(user, {
       api,
@@ -108,6 +111,13 @@ export function createLibrary({ user, api, device, signedIn }: Sources): Library
     return hidden().has(cursor) || (there !== undefined && isVoid(there, cursor));
   }
 
+  /** Nothing that is loaded, or known to be gone. */
+  const wanted = createMemo(() => {
+    const cursor = looked();
+    return cursor === undefined || isGone(cursor) || known(cursor) ? undefined : cursor;
+  });
+  const single = createSingle(user, api, wanted);
+
   /** The device knows of other tabs, too; but it may keep nothing. */
   async function unsent(): Promise<Unsent> {
     const kept = await device.unsent(user);
@@ -120,7 +130,17 @@ export function createLibrary({ user, api, device, signedIn }: Sources): Library
   function wake(): void {
     outbox.wake();
     removals.wake();
-    void removals.restore();
+    void takeUp();
+  }
+
+  /** Goes on with what other pages left. */
+  async function takeUp(): Promise<void> {
+    await Promise.all([outbox.restore(), removals.restore()]);
+  }
+
+  async function finish(): Promise<void> {
+    await takeUp();
+    await Promise.all([outbox.finish(), removals.finish()]);
   }
 
   let before: Library | undefined;
@@ -135,6 +155,7 @@ export function createLibrary({ user, api, device, signedIn }: Sources): Library
     if (!images().length && library()?.next && !older.problem()) void older.load();
   });
   createEffect(() => signedIn() && wake());
+  createEffect(() => query().dataUpdatedAt && void takeUp());
   keep(library, (now) => void device.keepLibrary(user, now));
   listen("online", wake);
   listen("pagehide", () => removals.close());
@@ -166,15 +187,15 @@ export function createLibrary({ user, api, device, signedIn }: Sources): Library
     confirmed,
     deletedElsewhere: (cursor) => !removed.has(cursor) && !!library() && isVoid(library()!, cursor),
     loadAll,
-    finish: async () => void (await Promise.all([outbox.finish(), removals.finish()])),
+    finish,
     unsent,
   };
 }
 
-function createOutbox(user: string, api: Api, device: Device, client: QueryClient) {
+function createOutbox(user: string, api: Api, device: Device, client: QueryClient, page: Pages) {
   const [entries, changed] = createSignal<readonly Entry[]>([]);
   const outbox = new Outbox({
-    kept: device.saves(user),
+    kept: device.saves(user, page),
     send: async (save) => {
       const images = await api.save(save.images, save.key);
       void follow(client, user, api);
@@ -189,9 +210,8 @@ function createOutbox(user: string, api: Api, device: Device, client: QueryClien
   return [outbox, entries] as const;
 }
 
-function createRemovals(user: string, api: Api, device: Device, client: QueryClient) {
+function createRemovals(user: string, api: Api, device: Device, client: QueryClient, page: Pages) {
   const [deleting, changed] = createSignal<readonly Deleting[]>([]);
-  const page = enter("image-storage library", navigator.locks);
   const removals = new Removals({
     kept: device.deletions(user, page),
     send: (cursors, position) => api.remove(cursors, position),
@@ -203,7 +223,6 @@ function createRemovals(user: string, api: Api, device: Device, client: QueryCli
   onCleanup(() => {
     removals.close();
     removals.stop();
-    page.leave();
   });
   return [removals, deleting, removals.restore()] as const;
 }
@@ -229,20 +248,17 @@ function createOlder(user: string, api: Api, client: QueryClient) {
   return { load, problem };
 }
 
-/** The image that was asked for last and is not loaded. */
-function createSingle(user: string, api: Api) {
-  const [wanted, want] = createSignal(0);
-  const query = createQuery(() => ({ ...imageQuery(user, wanted(), api), enabled: wanted() > 0 }));
-
-  /** Called while something is computed, and so asks a moment later. */
-  function isAbout(cursor: number): boolean {
-    queueMicrotask(() => want(cursor));
-    return wanted() === cursor;
-  }
+/** One image, asked of the server for as long as it is wanted. */
+function createSingle(user: string, api: Api, wanted: Accessor<number | undefined>) {
+  const query = createQuery(() => ({
+    ...imageQuery(user, wanted() ?? 0, api),
+    enabled: wanted() !== undefined,
+  }));
+  const isWanted = (cursor: number) => wanted() === cursor;
 
   return {
-    image: (cursor: number) => (isAbout(cursor) ? query().data : undefined),
-    problem: (cursor: number) => (isAbout(cursor) && inOurWords(query().error)) || undefined,
+    image: (cursor: number) => (isWanted(cursor) ? query().data : undefined),
+    problem: (cursor: number) => (isWanted(cursor) && inOurWords(query().error)) || undefined,
   };
 }
 

@@ -3,16 +3,9 @@ import { expect, test } from "vitest";
 import { Problem } from "../api/problem";
 import { ModelServer, someImage } from "../testing/server";
 import { Clock, settled } from "../testing/time";
+import { withOne, type Kept } from "./kept";
 import type { Image, NewImage } from "./library";
-import {
-  Outbox,
-  unsavedIn,
-  withSave,
-  type Entry,
-  type Kept,
-  type Save,
-  type SaveResult,
-} from "./outbox";
+import { Outbox, unsavedIn, type Entry, type Save, type SaveResult } from "./outbox";
 
 const HOUR = 3600_000;
 
@@ -34,15 +27,15 @@ class Shelf {
   puts = 0;
 
   /** As one page sees it: what it does after its end has no effect. */
-  for(page: { closed: boolean }): Kept {
+  for(page: { closed: boolean }): Kept<Save> {
     const change = async (next: (saves: readonly Save[]) => readonly Save[]) => {
       await Promise.resolve();
       if (!page.closed) this.saves = next(this.saves);
     };
     return {
-      load: async () => this.saves,
+      adopt: async () => this.saves,
       put: async (save) => {
-        await change((saves) => withSave(saves, save));
+        await change((saves) => withOne(saves, save));
         this.puts += 1;
       },
       drop: (id) => change((saves) => saves.filter((save) => save.id !== id)),
@@ -331,6 +324,33 @@ test("who wants to leave waits until all is saved, but not for trouble", async (
   expect(unsavedIn(world.page.entries)).toBe(2);
   await world.page.outbox.finish(); // tried at once, although it was to wait
   expect(unsavedIn(world.page.entries)).toBe(0);
+});
+
+test("two who want to leave at once both learn that something stands in the way", async () => {
+  const world = new World();
+  world.fates.push("signed out", "signed out", "signed out");
+  await world.add([someImage()]);
+  await settled();
+  const waits = [world.page.outbox.finish(), world.page.outbox.finish()];
+  expect(
+    await Promise.race([Promise.all(waits), settled(200).then(() => "still waiting")]),
+  ).toEqual([undefined, undefined]);
+});
+
+test("a save that is taken up later is sent before those that are not begun", async () => {
+  const world = new World();
+  world.fates.push("busy");
+  await world.add([someImage()]);
+  await settled();
+  await world.add([someImage()]);
+  const [begun, next] = world.page.entries.map(({ save }) => save);
+  const left: Save = { id: "left", key: "its key", images: [someImage()] };
+  world.shelf.saves = [...world.shelf.saves, left];
+  await world.page.outbox.restore();
+  expect(world.page.entries.map(({ save }) => save.id)).toEqual([begun!.id, "left", next!.id]);
+  world.page.outbox.wake();
+  await settled(100);
+  expect(states(world)).toEqual(["saved", "saved", "saved"]);
 });
 
 test("a page that has stopped sends nothing more, and leaves all to the next", async () => {

@@ -5,7 +5,9 @@
  */
 
 import { Problem, asProblem, backoff, isTransient } from "../api/problem";
+import type { Kept } from "./kept";
 import type { Image, NewImage } from "./library";
+import { Pause } from "./pause";
 
 export interface Save {
   readonly id: string;
@@ -28,16 +30,8 @@ type Confirmed = Extract<Entry, { readonly state: "saved" }>;
 export type SaveResult =
   { readonly saved: readonly Image[] } | { readonly refused: Problem; readonly id: string };
 
-/** Where saves are kept. */
-export interface Kept {
-  load(): Promise<readonly Save[]>;
-  /** Replaces the one of the same id. */
-  put(save: Save): Promise<void>;
-  drop(id: string): Promise<void>;
-}
-
 export interface Surroundings {
-  readonly kept: Kept;
+  readonly kept: Kept<Save>;
   /** Rejects with a Problem, or with what `fetch` threw. */
   send(save: Save): Promise<readonly Image[]>;
   /** Told whenever the entries have changed: oldest first. */
@@ -63,15 +57,21 @@ export class Outbox {
   #isRunning = false;
   #stopped = false;
   #failures = 0;
-  #wake = () => {};
-  #stuck = () => {};
+  readonly #pause: Pause;
 
-  constructor(private readonly around: Surroundings) {}
+  constructor(private readonly around: Surroundings) {
+    this.#pause = new Pause(around.later);
+  }
 
-  /** Takes up what an earlier page left. */
+  /** Takes up what pages left that are no more. */
   async restore(): Promise<void> {
-    const left = await this.around.kept.load();
-    this.#become([...left.map(waiting), ...this.#entries]);
+    const left = await this.around.kept.adopt();
+    const known = new Set(this.#entries.map(({ save }) => save.id));
+    const fresh = left.filter(({ id }) => !known.has(id));
+    if (!fresh.length || this.#stopped) return;
+    const begun = this.#entries.filter(isBegun);
+    const others = this.#entries.filter((entry) => !isBegun(entry));
+    this.#become([...begun, ...fresh.map(waiting), ...others]);
     this.#run();
   }
 
@@ -102,7 +102,7 @@ export class Outbox {
 
   /** Tries again at once: there is a network again, or someone has signed in. */
   wake(): void {
-    this.#wake();
+    this.#pause.end();
   }
 
   /** Drops what is confirmed, once the library itself shows it, up to `cursor`. */
@@ -113,16 +113,15 @@ export class Outbox {
 
   /** Sends what waits. Resolves when all is answered, or when something stands in the way. */
   async finish(): Promise<void> {
-    const stuck = new Promise<void>((resolve) => (this.#stuck = resolve));
     this.#run();
-    this.#wake();
-    await Promise.race([this.#running, stuck]);
+    this.#pause.end();
+    await this.#pause.orDone(this.#running);
   }
 
   /** Sends nothing more; what is kept stays kept. */
   stop(): void {
     this.#stopped = true;
-    this.#wake();
+    this.#pause.close();
   }
 
   #run(): void {
@@ -165,27 +164,12 @@ export class Outbox {
     if (!signedOut && !isTransient(problem)) return this.#refuse(save, problem);
     this.#failures += 1;
     this.#replace({ state: "waiting", save, problem });
-    await this.#pause(signedOut ? undefined : backoff(problem, this.#failures));
+    await this.#pause.begin(signedOut ? undefined : backoff(problem, this.#failures));
   }
 
   #refuse(save: Save, problem: Problem): void {
     this.#replace({ state: "refused", save, problem });
     this.#settle(save.id, { refused: problem, id: save.id });
-  }
-
-  /** Until woken, or for so many milliseconds. */
-  async #pause(milliseconds: number | undefined): Promise<void> {
-    this.#stuck();
-    await new Promise<void>((resolve) => {
-      const giveUp =
-        milliseconds === undefined ? () => {} : this.around.later(resolve, milliseconds);
-      this.#wake = () => {
-        giveUp();
-        resolve();
-      };
-      if (this.#stopped) this.#wake();
-    });
-    this.#wake = () => {};
   }
 
   #isForgotten({ sent }: Save): boolean {
@@ -219,6 +203,10 @@ function renewed({ id, images }: Save): Save {
   return { id, key: crypto.randomUUID(), images };
 }
 
+function isBegun({ state, save }: Entry): boolean {
+  return state !== "waiting" || save.sent !== undefined;
+}
+
 function isConfirmed(entry: Entry): entry is Confirmed {
   return entry.state === "saved";
 }
@@ -231,10 +219,4 @@ function highest({ images }: Confirmed): number {
 export function unsavedIn(entries: readonly Entry[]): number {
   const unsaved = entries.filter((entry) => !isConfirmed(entry));
   return unsaved.reduce((sum, { save }) => sum + save.images.length, 0);
-}
-
-/** In its old place, if it had one. */
-export function withSave(saves: readonly Save[], save: Save): readonly Save[] {
-  const isKnown = saves.some(({ id }) => id === save.id);
-  return isKnown ? saves.map((old) => (old.id === save.id ? save : old)) : [...saves, save];
 }

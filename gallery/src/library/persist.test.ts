@@ -33,6 +33,11 @@ function aPage(name: string, others: readonly string[] = []): Pages {
   return { name, others: async () => new Set(others) };
 }
 
+/** All of a user's saves, to a page that finds no other. */
+function savesOf(device: Device, user: string): Promise<readonly Save[]> {
+  return device.saves(user, aPage(crypto.randomUUID())).adopt();
+}
+
 test("a library is found again, by its user alone", async () => {
   const library = aLibrary(3);
   await new Device("gallery").keepLibrary("alice", library);
@@ -51,16 +56,27 @@ test("of a large library the newest images are kept", async () => {
 
 test("saves are kept in their order, each with its latest state", async () => {
   const [first, second] = [aSave("first"), aSave("second")];
-  const saves = new Device("gallery").saves("alice");
+  const saves = new Device("gallery").saves("alice", aPage("first"));
   await Promise.all([saves.put(first), saves.put(second)]);
   await saves.put({ ...first, sent: 7 });
-  expect(await new Device("gallery").saves("alice").load()).toEqual([
+  expect(await savesOf(new Device("gallery"), "alice")).toMatchObject([
     { ...first, sent: 7 },
     second,
   ]);
   await saves.drop("first");
-  expect(await saves.load()).toEqual([second]);
-  expect(await new Device("gallery").saves("bob").load()).toEqual([]);
+  expect(await savesOf(new Device("gallery"), "alice")).toMatchObject([second]);
+  expect(await savesOf(new Device("gallery"), "bob")).toEqual([]);
+});
+
+test("saves are left to the page that has them, and taken up when it is no more", async () => {
+  const device = new Device("gallery");
+  const save = aSave("one");
+  await device.saves("alice", aPage("first")).put(save);
+  const second = (...others: string[]) => device.saves("alice", aPage("second", others)).adopt();
+  expect(await second("first")).toEqual([]);
+  expect(await second()).toMatchObject([save]);
+  expect(await second()).toEqual([]);
+  expect(await device.saves("alice", aPage("third", ["second"])).adopt()).toEqual([]);
 });
 
 test("deletions are left to the page that has them, and taken up when it is no more", async () => {
@@ -73,7 +89,7 @@ test("deletions are left to the page that has them, and taken up when it is no m
   const second = (...others: string[]) =>
     device.deletions("alice", aPage("second", others)).adopt();
   expect(await second("first")).toEqual([]);
-  expect(await second()).toEqual([{ ...aDeletion("one"), cursors: [5] }]);
+  expect(await second()).toMatchObject([{ ...aDeletion("one"), cursors: [5] }]);
   expect(await device.deletions("alice", aPage("third", ["second"])).adopt()).toEqual([]);
   expect(await device.deletions("bob", aPage("third")).adopt()).toEqual([]);
 });
@@ -91,28 +107,38 @@ test("images that nobody came to see for a week are forgotten, whoever's they ar
   let now = 1;
   const device = new Device("gallery", () => now);
   await device.keepLibrary("alice", aLibrary(1));
-  await device.saves("alice").put(aSave("first"));
+  await device.saves("alice", aPage("first")).put(aSave("first"));
   now += IMAGES_LAST / 2;
   await device.keepLibrary("bob", aLibrary(1));
   now += IMAGES_LAST / 2 + 1;
   await device.sweep();
   expect(await device.library("alice")).toBeUndefined();
   expect(await device.library("bob")).toBeDefined();
-  expect(await device.saves("alice").load()).toHaveLength(1);
+  expect(await savesOf(device, "alice")).toHaveLength(1);
+});
+
+test("what is left to its page gets no younger when others look at it", async () => {
+  let now = 1;
+  const device = new Device("gallery", () => now);
+  await device.saves("alice", aPage("first")).put(aSave("first"));
+  now += UNSENT_LASTS;
+  expect(await device.saves("alice", aPage("second", ["first"])).adopt()).toEqual([]);
+  now += 1;
+  await device.sweep();
+  expect(await savesOf(device, "alice")).toEqual([]);
 });
 
 test("what was never sent is forgotten after a month", async () => {
   let now = 1;
   const device = new Device("gallery", () => now);
-  await device.saves("alice").put(aSave("first"));
+  await device.saves("alice", aPage("first")).put(aSave("first"));
   await device.deletions("alice", aPage("first")).put(aDeletion("one"));
   now += UNSENT_LASTS;
   await device.sweep();
-  expect(await device.saves("alice").load()).toHaveLength(1);
+  expect(await device.unsent("alice")).toEqual({ saves: 1, deletions: 2 });
   now += 1;
   await device.sweep();
-  expect(await device.saves("alice").load()).toEqual([]);
-  expect(await device.deletions("alice", aPage("second")).adopt()).toEqual([]);
+  expect(await device.unsent("alice")).toEqual({ saves: 0, deletions: 0 });
 });
 
 test("what an earlier version kept is sent if it is a save, and swept if it is a library", async () => {
@@ -121,9 +147,9 @@ test("what an earlier version kept is sent if it is a save, and swept if it is a
   await set("library 1 alice", aLibrary(1), store);
   const device = new Device("gallery");
   await device.sweep();
-  expect(await device.saves("alice").load()).toMatchObject([{ id: "first" }]);
-  await device.saves("alice").put(aSave("second"));
-  expect(await device.saves("alice").load()).toMatchObject([{ id: "first" }, { id: "second" }]);
+  expect(await savesOf(device, "alice")).toMatchObject([{ id: "first" }]);
+  await device.saves("alice", aPage("first")).put(aSave("second"));
+  expect(await savesOf(device, "alice")).toMatchObject([{ id: "first" }, { id: "second" }]);
   expect(await keys(store)).toEqual(["saves 1 alice"]);
 });
 
@@ -131,23 +157,20 @@ test("forgetting a user leaves nothing of that user, and all of others", async (
   const device = new Device("gallery");
   for (const user of ["alice", "bob"]) {
     await device.keepLibrary(user, aLibrary(1));
-    await device.saves(user).put(aSave(user));
+    await device.saves(user, aPage("first")).put(aSave(user));
     await device.deletions(user, aPage("first")).put(aDeletion(user));
   }
   await device.forget("alice");
   expect(await device.deletions("alice", aPage("second")).adopt()).toEqual([]);
-  expect([await device.library("alice"), await device.saves("alice").load()]).toEqual([
-    undefined,
-    [],
-  ]);
+  expect([await device.library("alice"), await savesOf(device, "alice")]).toEqual([undefined, []]);
   expect(await device.library("bob")).toBeDefined();
-  expect(await device.saves("bob").load()).toHaveLength(1);
+  expect(await savesOf(device, "bob")).toHaveLength(1);
 });
 
 test("of a list that is empty again nothing stays, not even whose it was", async () => {
   const device = new Device("gallery");
-  await device.saves("alice").put(aSave("first"));
-  await device.saves("alice").drop("first");
+  await device.saves("alice", aPage("first")).put(aSave("first"));
+  await device.saves("alice", aPage("first")).drop("first");
   await device.deletions("alice", aPage("first")).drop("none");
   expect(await keys(createStore("gallery", "users"))).toEqual([]);
 });
@@ -159,7 +182,7 @@ test("where the browser keeps nothing, nothing is found and nothing breaks", asy
     },
   });
   const device = new Device("gallery");
-  const saves = device.saves("alice");
+  const saves = device.saves("alice", aPage("first"));
   await device.keepLibrary("alice", aLibrary(1));
   await saves.put(aSave("first"));
   await saves.drop("first");
@@ -168,5 +191,5 @@ test("where the browser keeps nothing, nothing is found and nothing breaks", asy
   expect(await deletions.adopt()).toEqual([]);
   await device.sweep();
   await device.forget("alice");
-  expect([await device.library("alice"), await saves.load()]).toEqual([undefined, []]);
+  expect([await device.library("alice"), await saves.adopt()]).toEqual([undefined, []]);
 });

@@ -13,9 +13,10 @@ import {
   type UseStore,
 } from "idb-keyval";
 import type { Pages } from "../pages";
+import { withOne, type Kept } from "./kept";
 import { top, type Library } from "./library";
-import { withSave, type Kept, type Save } from "./outbox";
-import { withDeletion, type Deletion, type KeptDeletions } from "./removal";
+import type { Save } from "./outbox";
+import type { Deletion } from "./removal";
 
 /** As many images as are kept: some screens full. Older ones are read again. */
 const MOST = 500;
@@ -43,10 +44,8 @@ export interface Unsent {
 /** As lists were kept before they had a time. */
 type List<T> = Dated<readonly T[]> | readonly T[];
 
-/** A deletion, and the page that has it in hand. */
-interface Owned extends Deletion {
-  readonly page: string;
-}
+/** A save or a deletion, and the page that has it in hand. */
+type Owned<T> = T & { readonly page: string };
 
 /** Where the browser keeps nothing (private windows, a full disk), nothing is found. */
 export class Device {
@@ -70,38 +69,18 @@ export class Device {
     await quietly(() => set(libraryOf(user), kept, this.#store));
   }
 
-  saves(user: string): Kept {
-    const list = this.#list<Save>(savesOf(user));
-    return {
-      load: list.load,
-      put: (save) => list.change((saves) => withSave(saves, save)),
-      drop: (id) => list.change((saves) => saves.filter((save) => save.id !== id)),
-    };
+  saves(user: string, pages: Pages): Kept<Save> {
+    return this.#inHand<Save>(savesOf(user), pages);
   }
 
-  deletions(user: string, pages: Pages): KeptDeletions {
-    const list = this.#list<Owned>(deletionsOf(user));
-    return {
-      adopt: async () => {
-        const others = await pages.others();
-        const isLeft = ({ page }: Owned) => !others.has(page) && page !== pages.name;
-        const left = (await list.load()).filter(isLeft).map(({ id }) => id);
-        if (!left.length) return [];
-        await list.change((all) =>
-          all.map((one) => (isLeft(one) ? { ...one, page: pages.name } : one)),
-        );
-        const mine = ({ id, page }: Owned) => page === pages.name && left.includes(id);
-        return (await list.load()).filter(mine).map(({ page, ...deletion }) => deletion);
-      },
-      put: (deletion) => list.change((all) => withDeletion(all, { ...deletion, page: pages.name })),
-      drop: (id) => list.change((all) => all.filter((one) => one.id !== id)),
-    };
+  deletions(user: string, pages: Pages): Kept<Deletion> {
+    return this.#inHand<Deletion>(deletionsOf(user), pages);
   }
 
   /** How much of this user's pages is on its way to the server. */
   async unsent(user: string): Promise<Unsent> {
     const saves = await this.#list<Save>(savesOf(user)).load();
-    const deletions = await this.#list<Owned>(deletionsOf(user)).load();
+    const deletions = await this.#list<Deletion>(deletionsOf(user)).load();
     return {
       saves: saves.reduce((sum, { images }) => sum + images.length, 0),
       deletions: deletions.reduce((sum, { cursors }) => sum + cursors.length, 0),
@@ -124,6 +103,26 @@ export class Device {
   /** A list from before lists had a time counts as written now: it may be unsent work. */
   #timeOf(value: unknown): number {
     return Array.isArray(value) ? this.now() : ((value as Partial<Dated<unknown>>).at ?? 0);
+  }
+
+  #inHand<T extends { readonly id: string }>(name: string, pages: Pages): Kept<T> {
+    const list = this.#list<Owned<T>>(name);
+    return {
+      adopt: async () => {
+        const had = (await list.load()).map(({ page }) => page);
+        const others = await pages.others();
+        const gone = new Set(had.filter((page) => !others.has(page) && page !== pages.name));
+        if (!gone.size) return [];
+        let left: readonly Owned<T>[] = [];
+        await list.change((all) => {
+          left = all.filter(({ page }) => gone.has(page));
+          return all.map((one) => (gone.has(one.page) ? { ...one, page: pages.name } : one));
+        });
+        return left;
+      },
+      put: (one) => list.change((all) => withOne(all, { ...one, page: pages.name })),
+      drop: (id) => list.change((all) => all.filter((one) => one.id !== id)),
+    };
   }
 
   #list<T>(name: string) {

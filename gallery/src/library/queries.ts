@@ -191,7 +191,7 @@ async function startedOver(
   await client.cancelQueries({ queryKey: olderKey(user) });
   const before = newest(client, user);
   if (before && !before.outdated) return fromFirstPage(page, before.log);
-  client.removeQueries({ queryKey: ["image", user] });
+  if (before) void client.resetQueries({ queryKey: ["image", user] }); // asks anew for what is shown
   return fromFirstPage(page, crypto.randomUUID());
 }
 

@@ -2,13 +2,13 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Problem } from "../api/problem";
 import { Clock, settled } from "../testing/time";
+import { withOne } from "./kept";
 import {
   HELD,
   hiddenBy,
   progressOf,
   Removals,
   removalsIn,
-  withDeletion,
   type Deletion,
   type Entry,
 } from "./removal";
@@ -43,7 +43,7 @@ class World {
       kept: {
         adopt: async () => this.kept,
         put: async (deletion) => {
-          if (isAlive()) this.kept = withDeletion(this.kept, deletion);
+          if (isAlive()) this.kept = withOne(this.kept, deletion);
         },
         drop: async (id) => {
           if (isAlive()) this.kept = this.kept.filter((one) => one.id !== id);

@@ -12,6 +12,8 @@
 
 import type { Position } from "../api/client";
 import { Problem, asProblem, backoff, isTransient } from "../api/problem";
+import type { Kept } from "./kept";
+import { Pause } from "./pause";
 
 /** A deletion as the device keeps it. */
 export interface Deletion {
@@ -54,17 +56,8 @@ export interface Entry {
   readonly problem?: Problem;
 }
 
-/** Where deletions are kept. */
-export interface KeptDeletions {
-  /** Those that no page has in hand any more; this one has them from now on. */
-  adopt(): Promise<readonly Deletion[]>;
-  /** Replaces the one of the same id. */
-  put(deletion: Deletion): Promise<void>;
-  drop(id: string): Promise<void>;
-}
-
 export interface Surroundings {
-  readonly kept: KeptDeletions;
+  readonly kept: Kept<Deletion>;
   /** Rejects with a Problem, or with what `fetch` threw. */
   send(cursors: readonly number[], position: Position): Promise<void>;
   /** Told when images were deleted: the library has yet to learn of it. */
@@ -98,11 +91,11 @@ export class Removals {
   #isRunning = false;
   #stopped = false;
   #failures = 0;
-  #isPaused = false;
-  #wake = () => {};
-  #stuck = () => {};
+  readonly #pause: Pause;
 
-  constructor(private readonly around: Surroundings) {}
+  constructor(private readonly around: Surroundings) {
+    this.#pause = new Pause(around.later);
+  }
 
   /** Takes up what pages left that are no more. */
   async restore(): Promise<void> {
@@ -153,7 +146,7 @@ export class Removals {
 
   /** Tries again at once: there is a network again, or someone has signed in. */
   wake(): void {
-    this.#wake();
+    this.#pause.end();
   }
 
   /** Drops what is done and gone from the library itself. */
@@ -173,10 +166,9 @@ export class Removals {
 
   /** Sends what is held. Resolves when all is sent, or when something stands in the way. */
   async finish(): Promise<void> {
-    const stuck = new Promise<void>((resolve) => (this.#stuck = resolve));
     this.#due();
-    this.#wake();
-    await Promise.race([this.#running, stuck]);
+    this.#pause.end();
+    await this.#pause.orDone(this.#running);
   }
 
   /**
@@ -188,7 +180,7 @@ export class Removals {
     const chunks = this.#entries
       .filter(isGoing)
       .flatMap(({ left, deletion }) => chunked(left).map((some) => [some, deletion] as const));
-    const first = this.#isPaused ? 0 : 1; // else the first is being sent already
+    const first = this.#pause.isOn ? 0 : 1; // else the first is being sent already
     for (const [some, { position }] of chunks.slice(first, AT_THE_END)) {
       void this.around.send(some, position).catch(() => {});
     }
@@ -198,7 +190,7 @@ export class Removals {
   stop(): void {
     this.#stopped = true;
     for (const giveUp of this.#timers.values()) giveUp();
-    this.#wake();
+    this.#pause.close();
   }
 
   /** Its time to be undone is over, or that of all. */
@@ -260,7 +252,7 @@ export class Removals {
     if (signedOut || isTransient(problem)) {
       this.#failures += 1;
       this.#replace({ ...entry, problem });
-      await this.#pause(signedOut ? undefined : backoff(problem, this.#failures));
+      await this.#pause.begin(signedOut ? undefined : backoff(problem, this.#failures));
     } else {
       this.#fail(entry, problem.code === "resync-required" ? ANOTHER_LIBRARY : problem);
       this.around.sent();
@@ -272,23 +264,6 @@ export class Removals {
     this.#giveUpTimer(deletion.id);
     this.#replace({ state: "failed", deletion, left, problem });
     void this.around.kept.drop(deletion.id);
-  }
-
-  /** Until woken, or for so many milliseconds. */
-  async #pause(milliseconds: number | undefined): Promise<void> {
-    this.#isPaused = true;
-    this.#stuck();
-    await new Promise<void>((resolve) => {
-      const giveUp =
-        milliseconds === undefined ? () => {} : this.around.later(resolve, milliseconds);
-      this.#wake = () => {
-        giveUp();
-        resolve();
-      };
-      if (this.#stopped) this.#wake();
-    });
-    this.#wake = () => {};
-    this.#isPaused = false;
   }
 
   #going(id: string): Entry | undefined {
@@ -364,10 +339,4 @@ export function progressOf(entries: readonly Entry[]): Progress | undefined {
   const left = going.reduce((sum, entry) => sum + entry.left.length, 0);
   const delay = going[0]!.problem;
   return { done: total - left, total, ...(delay && { delay }) };
-}
-
-/** In its old place, if it had one. */
-export function withDeletion<T extends Deletion>(all: readonly T[], one: T): readonly T[] {
-  const isKnown = all.some(({ id }) => id === one.id);
-  return isKnown ? all.map((old) => (old.id === one.id ? one : old)) : [...all, one];
 }

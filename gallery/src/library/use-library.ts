@@ -32,7 +32,7 @@ export interface LibraryHook {
   loadOlder(): Promise<void>;
   /** Looks for changes now. */
   refresh(): Promise<void>;
-  /** From what is loaded, else asked of the server: undefined meanwhile. Reactive. */
+  /** One that is loaded, or the one that is looked at once the server has sent it. Reactive. */
   image(cursor: number): Image | undefined;
   /** Why `image` found none: code `not-found` if there is none. Reactive. */
   missing(cursor: number): Problem | undefined;
