@@ -271,6 +271,18 @@ def test_signing_out_asks_before_it_forgets_what_is_not_saved(visitor: Visitor) 
     visitor.wait_until(lambda: "a fox" not in kept(page))
 
 
+def test_who_waits_with_signing_out_is_signed_out_when_all_is_saved(
+    visitor: Visitor, alice: httpx.Client
+) -> None:
+    lose_the_network(visitor)
+    save(visitor.page, drawn("a fox"))
+    visitor.sign_out()
+    expect(visitor.page.get_by_role("dialog", name="Sign out")).to_contain_text("1 image")
+    visitor.context.set_offline(False)
+    expect(visitor.page.get_by_role("button", name="Sign in")).to_be_visible()
+    assert prompts(saved(alice)) == ["a fox"]
+
+
 def test_a_save_without_a_network_outlives_the_page(
     visitor: Visitor, alice: httpx.Client, name: str
 ) -> None:

@@ -1366,6 +1366,13 @@ MUTANTS = [
         "gallery/src/library/create-library.test.ts -t a.page.that.closes",
     ),
     Mutant(
+        "who-signs-out-all-the-same-deletes-on",
+        "gallery/src/library/create-library.ts",
+        "onCleanup(() => removals.stop());",
+        "onCleanup(() => (removals.close(), removals.stop()));",
+        "gallery/src/library/create-library.test.ts -t all.the.same.deletes",
+    ),
+    Mutant(
         "the-next-user-sees-the-formers-images",
         "gallery/src/library/persist.ts",
         "return `${LIBRARY}${user}`;",

@@ -220,10 +220,7 @@ function createRemovals(user: string, api: Api, device: Device, client: QueryCli
     now: Date.now,
     later,
   });
-  onCleanup(() => {
-    removals.close();
-    removals.stop();
-  });
+  onCleanup(() => removals.stop());
   return [removals, deleting, removals.restore()] as const;
 }
 

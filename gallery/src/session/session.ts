@@ -111,27 +111,24 @@ export class Session implements Tokens, Listener {
     }
   }
 
-  /**
-   * Forgets the user, and all that is kept of the library on this device. Where something could not
-   * be sent, answers what, and does it only if told to do it `anyway`.
-   */
-  async signOut(anyway = false): Promise<Unsent | undefined> {
+  /** Has all tabs send what waits to be sent. Returns what is left, if they cannot send all now. */
+  async settle(): Promise<Unsent | undefined> {
     const user = this.#grant.get()?.user;
     if (!user) return undefined;
-    const left = anyway ? undefined : await this.#unsent(user);
-    if (left?.saves || left?.deletions) return left;
+    await Promise.all([this.around.finish(), this.#tabs.finish(user.id)]);
+    const left = await this.around.unsent();
+    return left?.saves || left?.deletions ? left : undefined;
+  }
+
+  /** Forgets the user in all tabs, and all that is kept of the library on this device, sent or not. */
+  async signOut(): Promise<void> {
+    const user = this.#grant.get()?.user;
+    if (!user) return;
     this.#ended.put(this.around.now());
     this.#tabs.end(user.id);
     await this.end(user.id);
     const end = this.around.settings?.endSessionEndpoint;
     if (end) this.around.leave(this.#endSession(end));
-    return undefined;
-  }
-
-  /** What is left when all tabs have sent what they can. */
-  async #unsent(user: User): Promise<Unsent | undefined> {
-    await Promise.all([this.around.finish(), this.#tabs.finish(user.id)]);
-    return this.around.unsent();
   }
 
   /** Another tab wants to sign this user out. */
@@ -143,7 +140,7 @@ export class Session implements Tokens, Listener {
   async end(id: string): Promise<void> {
     const user = this.#grant.get()?.user;
     if (user?.id !== id) return;
-    this.around.changed({ state: "signed-out" }); // while the token can still send what is held back
+    this.around.changed({ state: "signed-out" });
     this.#grant.clear();
     await this.around.forget(user);
   }

@@ -21,10 +21,7 @@ export interface SessionHook {
   readonly trouble: Accessor<string | undefined>;
   /** Leaves for the issuer's page; afterwards one is back where one was. */
   signIn(): Promise<void>;
-  /**
-   * Forgets the user, and all that is kept of the library on this device. Answers what would be lost
-   * with it, if there is anything, and does nothing then unless told to do it anyway.
-   */
+  settle: Session["settle"];
   signOut: Session["signOut"];
 }
 
@@ -76,7 +73,8 @@ export function startSession(
     state: () => now().state,
     trouble: () => now().trouble,
     signIn: () => session.signIn(),
-    signOut: (anyway) => session.signOut(anyway),
+    settle: () => session.settle(),
+    signOut: () => session.signOut(),
     tokens: session,
   };
 }

@@ -11,8 +11,7 @@ import {
   Switch,
   type JSX,
 } from "solid-js";
-import { useLibrary, type Unsent } from "../library/use-library";
-import { useSession } from "../session/use-session";
+import { useLibrary } from "../library/use-library";
 import { cursorIn, HOME } from "./address";
 import { Detail } from "./Detail";
 import { createGallery, GalleryContext, useGallery } from "./gallery";
@@ -44,9 +43,8 @@ export function Gallery(props: { readonly lost: boolean }): JSX.Element {
   const gallery = createGallery(library);
   const params = useParams<{ cursor?: string }>();
   const navigate = useNavigate();
-  const session = useSession();
   const [keysShown, setKeysShown] = createSignal(false);
-  const [unsent, setUnsent] = createSignal<Unsent>();
+  const [leaving, setLeaving] = createSignal(false);
   const cursor = () => cursorIn(params.cursor);
   let before = cursor();
   let openedHere = false;
@@ -95,10 +93,6 @@ export function Gallery(props: { readonly lost: boolean }): JSX.Element {
     return count === undefined ? "Images" : `Images (${number(count)})`;
   }
 
-  async function signOut(anyway?: boolean): Promise<void> {
-    setUnsent(await session.signOut(anyway));
-  }
-
   function close(): void {
     if (openedHere) navigate(-1);
     else navigate(HOME, { replace: true, scroll: false });
@@ -106,7 +100,7 @@ export function Gallery(props: { readonly lost: boolean }): JSX.Element {
 
   return (
     <GalleryContext.Provider value={gallery}>
-      <Header onKeys={() => setKeysShown(true)} onSignOut={() => void signOut()} />
+      <Header onKeys={() => setKeysShown(true)} onSignOut={() => setLeaving(true)} />
       <main class="main">
         <div class="notes">
           <Notes />
@@ -151,10 +145,8 @@ export function Gallery(props: { readonly lost: boolean }): JSX.Element {
       <Show when={keysShown()}>
         <Keys onClose={() => setKeysShown(false)} />
       </Show>
-      <Show when={unsent()}>
-        {(left) => (
-          <Leave unsent={left()} stay={() => setUnsent()} leave={() => void signOut(true)} />
-        )}
+      <Show when={leaving()}>
+        <Leave onStay={() => setLeaving(false)} />
       </Show>
     </GalleryContext.Provider>
   );
