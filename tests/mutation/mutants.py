@@ -1520,6 +1520,13 @@ MUTANTS = [
         "gallery/src/views/address.test.ts -t any.other.address",
     ),
     Mutant(
+        "an-address-by-itself-loses-its-last-marks",
+        "gallery/src/views/addresses.ts",
+        "lines.every(isAddress) ?",
+        "lines.length === 0 ?",
+        "gallery/src/views/addresses.test.ts -t whatever.its.marks",
+    ),
+    Mutant(
         "punctuation-is-part-of-an-address",
         "gallery/src/views/addresses.ts",
         'address.replace(/[.,;:!?*’”»]+$/u, "")',
