@@ -1506,6 +1506,13 @@ MUTANTS = [
         f"{CLIENT} -t waits.grow",
     ),
     Mutant(
+        "people-read-what-is-for-programmers",
+        "gallery/src/api/problem.ts",
+        "return problemOf(body.code, body.errors, retryAfter);",
+        "return new Problem(body.code, body.detail, body.errors, retryAfter);",
+        f"{CLIENT} -t to.programmers",
+    ),
+    Mutant(
         "an-address-is-taken-for-a-cursor-by-its-number",
         "gallery/src/views/address.ts",
         'const cursor = /^[1-9]\\d*$/.test(text ?? "") ? Number(text) : undefined;',

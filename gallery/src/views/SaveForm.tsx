@@ -15,6 +15,7 @@ import {
   rowChanged,
   rowRemoved,
   sharedError,
+  unplaced,
   withAddresses,
   type Draft,
   type Refusal,
@@ -302,11 +303,6 @@ function Field(props: FieldProps): JSX.Element {
       </Show>
     </div>
   );
-}
-
-/** What is wrong that no field stands for. */
-function unplaced(refusal: Refusal | undefined): string | undefined {
-  return refusal?.errors.some(({ pointer }) => pointer) ? undefined : refusal?.detail || undefined;
 }
 
 function isRefused(
