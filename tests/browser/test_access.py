@@ -220,6 +220,18 @@ def test_the_grid_is_walked_by_keys(page: Page) -> None:
     expect(newest).to_be_in_viewport(ratio=1)
 
 
+def test_home_and_end_lead_to_the_first_and_last_image_before_anything_has_the_focus(
+    page: Page,
+) -> None:
+    page.set_viewport_size({"width": 700, "height": 400})
+    settle(page)
+    for key, prompt in (("End", PROMPTS[0]), ("Home", PROMPTS[-1])):
+        page.evaluate("document.activeElement.blur()")
+        page.keyboard.press(key)
+        expect(tile(page, prompt)).to_be_focused()
+        expect(tile(page, prompt)).to_be_in_viewport(ratio=1)
+
+
 def test_the_key_home_leads_to_the_very_top(page: Page) -> None:
     page.set_viewport_size({"width": 700, "height": 400})
     settle(page)

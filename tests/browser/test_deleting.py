@@ -194,6 +194,9 @@ def test_signing_out_sends_what_is_held_back(full: Visitor, alice: httpx.Client)
     full.wait_until(lambda: prompts(saved(alice)) == ["a lynx", "an otter", "a fox"])
 
 
+FORBIDDEN = "1 image not deleted. The server does not allow this. Ask whoever runs the gallery."
+
+
 def test_a_deletion_that_is_refused_comes_back_and_says_why(full: Visitor, timed: Page) -> None:
     refusal = problem(403, "forbidden")
     full.answers("/api/images?cursors=*", lambda route: route.fulfill(**refusal))
@@ -202,7 +205,7 @@ def test_a_deletion_that_is_refused_comes_back_and_says_why(full: Visitor, timed
     timed.clock.run_for(HELD)
     timed.clock.resume()
     expect(tile(timed, "a heron")).to_be_visible()
-    said = timed.get_by_role("status").filter(has_text="1 image not deleted. This is forbidden.")
+    said = timed.get_by_role("status").filter(has_text=FORBIDDEN)
     expect(said).to_be_visible()
     expect(timed).to_have_title("Images (4)")
     full.allow("/api/images?cursors=*")

@@ -54,6 +54,16 @@ def test_a_prompt_is_shown_as_text_whatever_it_is(
     expect(page.locator("script:not([src])")).to_have_count(0)
 
 
+def test_an_image_whose_prompt_is_blank_has_a_name(
+    arrive: Arrive, alice: httpx.Client, name: str
+) -> None:
+    fill(alice, " \n ")
+    page = arrive().sign_in(name).page
+    tile(page, "Untitled").click()
+    expect(page.get_by_role("dialog", name="Image: Untitled")).to_be_visible()
+    expect(page).to_have_title("Untitled")
+
+
 def test_signing_in_leaves_no_token_in_an_address_or_in_local_storage(visitor: Visitor) -> None:
     page = visitor.page
     assert page.evaluate("JSON.stringify({ ...localStorage })") == "{}"

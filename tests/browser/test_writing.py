@@ -83,6 +83,19 @@ def test_thirty_pasted_addresses_are_thirty_images(visitor: Visitor, alice: http
     assert sorted(image["imageUrl"] for image in saved(alice)) == sorted(addresses)
 
 
+def test_a_dropped_address_is_shown_and_saved_whole(visitor: Visitor, alice: httpx.Client) -> None:
+    visitor.shows_images_elsewhere()
+    page = visitor.page
+    address = "https://images.example/2.svg?prompt=a%20cat's%20dream!"
+    carry(page, "drop", address)
+    expect(form(page).get_by_label("Image address")).to_have_value(address)
+    expect(form(page).locator(".preview img")).to_have_attribute("src", address)
+    form(page).get_by_label("Prompt").fill("a cat's dream")
+    form(page).get_by_role("button", name="Save", exact=True).click()
+    expect(page).to_have_title("Images (1)")
+    assert [image["imageUrl"] for image in saved(alice)] == [address]
+
+
 ANSWERS = [
     ("drop", "", "Files cannot be saved here"),
     ("paste", "", "Files cannot be saved here"),

@@ -1527,6 +1527,13 @@ MUTANTS = [
         f"{CLIENT} -t waits.grow",
     ),
     Mutant(
+        "people-read-what-is-for-programmers",
+        "gallery/src/api/problem.ts",
+        "return problemOf(body.code, body.errors, retryAfter);",
+        "return new Problem(body.code, body.detail, body.errors, retryAfter);",
+        f"{CLIENT} -t to.programmers",
+    ),
+    Mutant(
         "an-address-is-taken-for-a-cursor-by-its-number",
         "gallery/src/views/address.ts",
         'const cursor = /^[1-9]\\d*$/.test(text ?? "") ? Number(text) : undefined;',
@@ -1539,6 +1546,13 @@ MUTANTS = [
         "const lost = !isHome ||",
         "const lost = false && !isHome &&",
         "gallery/src/views/address.test.ts -t any.other.address",
+    ),
+    Mutant(
+        "an-address-by-itself-loses-its-last-marks",
+        "gallery/src/views/addresses.ts",
+        "lines.every(isAddress) ?",
+        "lines.length === 0 ?",
+        "gallery/src/views/addresses.test.ts -t whatever.its.marks",
     ),
     Mutant(
         "punctuation-is-part-of-an-address",

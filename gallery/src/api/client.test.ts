@@ -159,7 +159,7 @@ test("a token that cannot be renewed is a problem, and so is a new one that is r
   expect((await problemOf(api.image(1))).code).toBe("unauthenticated");
 });
 
-test("a problem tells its code, what to do, where, and when", async () => {
+test("a problem tells its code, what to do in people's words, where, and when", async () => {
   const errors = [{ detail: "Begin it with https.", pointer: "#/imageUrl" }];
   const body = { type: "urn:x", title: "No", status: 400, code: "invalid-image", detail: "Mend." };
   const { api } = network(
@@ -168,7 +168,7 @@ test("a problem tells its code, what to do, where, and when", async () => {
   );
   expect(await problemOf(api.save([NEW], "a key"))).toMatchObject({
     code: "invalid-image",
-    detail: "Mend.",
+    detail: expect.stringContaining("Check what you typed"),
     errors,
   });
   expect(await problemOf(api.save([NEW], "a key"))).toMatchObject({
@@ -176,6 +176,40 @@ test("a problem tells its code, what to do, where, and when", async () => {
     errors: [],
     retryAfter: 3,
   });
+});
+
+test.each([
+  ["bad-request", "Reload the page."],
+  ["unauthenticated", "Sign in again."],
+  ["resync-required", "Reload the page."],
+  ["internal-error", "Something went wrong on the server."],
+  ["unavailable", "The server cannot do this at the moment."],
+  ["one-of-a-later-server", "The server gave no proper answer."],
+])("what the server says to programmers is said in people's words: %s", async (code, words) => {
+  const raw = "Send it again; a save only under the same Idempotency-Key.";
+  const answer = json({ type: "urn:x", title: "No", status: 418, code, detail: raw }, 418);
+  const problem = await problemOf(network(answer).api.image(1));
+  expect(problem).toMatchObject({ code, detail: expect.stringContaining(words) });
+});
+
+type Call = (api: Api) => Promise<unknown>;
+const CALLS: readonly (readonly [string, Call])[] = [
+  ["first page", (api) => api.firstPage()],
+  ["older page", (api) => api.olderPage(100, "")],
+  ["changes", (api) => api.changes(7, "")],
+  ["image", (api) => api.image(1)],
+  ["save", (api) => api.save([NEW], "a key")],
+  ["batch", (api) => api.save([NEW, NEW], "a key")],
+  ["deletion", (api) => api.remove([1], { cursor: 7, mark: "" })],
+  ["sync", (api) => api.sync()],
+];
+
+test.each(CALLS)("what is no answer of the API is a problem with words: %s", async (_, call) => {
+  for (const body of ["{}", "[]", "null", '"x"', "<h1>Welcome</h1>", ""]) {
+    const problem = await problemOf(call(network(new Response(body)).api));
+    expect([body, problem.code]).toEqual([body, "not-understood"]);
+    expect(problem.detail).toContain("no proper answer");
+  }
 });
 
 test.each([

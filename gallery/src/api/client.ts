@@ -1,7 +1,7 @@
 /** The server, as its OpenAPI document describes it. */
 
 import type { Answered, Asked, Method, Operation, Path } from "./operations";
-import { Problem, asProblem, problemIn } from "./problem";
+import { asProblem, problemIn, problemOf } from "./problem";
 import type { components } from "./schema";
 
 type Schemas = components["schemas"];
@@ -52,9 +52,11 @@ const FIRST = 60;
 
 /** `base` is the page's: the API lies beside it. */
 export function createApi(base: string, tokens: Tokens, send: typeof fetch = fetch): Api {
+  /** `has` is what the answer must have, to be one of the API's; undefined if it has no body. */
   async function call<M extends Method, P extends Path<M>>(
     method: M,
     path: P,
+    has: keyof Answered<Operation<M, P>> | undefined,
     asked: Asked<Operation<M, P>> = {},
   ): Promise<Answered<Operation<M, P>>> {
     const { path: parameters, query, headers, body, signal, keepalive = false } = asked;
@@ -67,37 +69,39 @@ export function createApi(base: string, tokens: Tokens, send: typeof fetch = fet
       keepalive,
       cache: "no-store", // or it would outlive the session
     });
-    return answer(sendWithToken(request, tokens, send));
+    return answer(sendWithToken(request, tokens, send), has);
   }
 
   return {
     async firstPage(atLeast, signal) {
       const query = { limit: FIRST, ...(atLeast && { at_least: atLeast }) };
-      return first(await call("get", "/images", { query, signal }));
+      return first(await call("get", "/images", "images", { query, signal }));
     },
     olderPage: (before, mark) =>
-      call("get", "/images", { query: { limit: MOST, before, ...(mark && { mark }) } }),
+      call("get", "/images", "images", { query: { limit: MOST, before, ...(mark && { mark }) } }),
     changes: (after, mark, signal) =>
-      call("get", "/images/changes", {
+      call("get", "/images/changes", "changes", {
         query: { limit: MOST, after, ...(mark && { mark }) },
         signal,
       }),
-    image: (cursor) => call("get", "/images/{cursor}", { path: { cursor } }),
+    image: (cursor) => call("get", "/images/{cursor}", "cursor", { path: { cursor } }),
     async save(images, key) {
       const headers = { "Idempotency-Key": key };
       const [only, ...others] = images;
-      if (only && !others.length) return [await call("post", "/images", { headers, body: only })];
-      return (await call("post", "/images/batch", { headers, body: { images: [...images] } }))
-        .images;
+      if (only && !others.length) {
+        return [await call("post", "/images", "cursor", { headers, body: only })];
+      }
+      const body = { images: [...images] };
+      return (await call("post", "/images/batch", "images", { headers, body })).images;
     },
     remove: (cursors, { cursor, mark }) => {
       const seen = mark ? { at: cursor, mark } : {};
-      return call("delete", "/images", {
+      return call("delete", "/images", undefined, {
         query: { cursors: [...cursors], ...seen },
         keepalive: true,
       });
     },
-    sync: () => call("post", "/images/sync"),
+    sync: () => call("post", "/images/sync", "cursor"),
   };
 }
 
@@ -118,11 +122,14 @@ function carrying(request: Request, token: string): Request {
   return request;
 }
 
-async function answer<T>(responding: Promise<Response>): Promise<T> {
+async function answer<T>(responding: Promise<Response>, has: keyof T | undefined): Promise<T> {
   try {
     const response = await responding;
-    if (response.ok) return (response.status === 204 ? undefined : await response.json()) as T;
-    throw problemIn(response, await response.json().catch(() => undefined));
+    if (!response.ok) throw problemIn(response, await response.json().catch(() => undefined));
+    const isEmpty = response.status === 204;
+    const body = isEmpty ? undefined : await response.json();
+    if (has ? body?.[has] === undefined : !isEmpty) throw problemOf("not-understood");
+    return body as T;
   } catch (thrown) {
     throw asProblem(thrown);
   }
@@ -139,7 +146,7 @@ function search(query: object | undefined): string {
 
 function first({ images, next, nextMark, cursor, mark = "", count }: Page): FirstPage {
   if (cursor === undefined || count === undefined) {
-    throw new Problem("not-understood", "The server's first page lacks its cursor or count.");
+    throw problemOf("not-understood");
   }
   return { images, next, nextMark, cursor, mark, count };
 }

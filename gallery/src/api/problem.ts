@@ -9,7 +9,7 @@ export type FieldError = components["schemas"]["FieldError"];
 export type ProblemCode =
   Answered["code"] | "offline" | "outdated" | "not-understood" | "outcome-unknown";
 
-/** Why a call was not answered as hoped: decide by `code`, show `detail`. */
+/** Why a call was not answered as hoped: decide by `code`, show `detail`, which is for people. */
 export class Problem extends Error {
   constructor(
     readonly code: ProblemCode,
@@ -21,6 +21,56 @@ export class Problem extends Error {
     super(detail);
     this.name = "Problem";
   }
+}
+
+const RELOAD = "Reload the page.";
+
+export const OUTDATED = `A part of the gallery is missing here: it may have been updated. ${RELOAD}`;
+
+const MISFIT =
+  "The gallery and its server do not understand each other: one of them may have been updated. " +
+  RELOAD;
+
+/** What people understand, and can do: the server's `detail` is for programmers. */
+const WORDS: Readonly<Record<Exclude<ProblemCode, "outcome-unknown">, string>> = {
+  "bad-request": MISFIT,
+  "invalid-json": MISFIT,
+  "invalid-parameter": MISFIT,
+  "no-such-route": MISFIT,
+  "method-not-allowed": MISFIT,
+  "unsupported-media-type": MISFIT,
+  "invalid-image": "The server does not take this image as it is. Check what you typed.",
+  unauthenticated: "Your sign-in has expired. Sign in again.",
+  forbidden: "The server does not allow this. Ask whoever runs the gallery.",
+  "not-found": "There is no such image, or it was deleted.",
+  "not-synced-yet": "The newest images are not here yet. They come in a moment.",
+  "resync-required": `Your library was replaced on the server, as after a restore. ${RELOAD}`,
+  "body-too-large": "This is too much at once. Save fewer images, or shorten the prompt.",
+  "idempotency-key-reused":
+    "Something else was sent in place of this, and may have been saved. Look for it before you " +
+    "save this again.",
+  "too-many-requests": "The server has too much to do at the moment.",
+  "internal-error": "Something went wrong on the server.",
+  contended: "Too much is being saved or deleted at the moment.",
+  unavailable: "The server cannot do this at the moment.",
+  offline: "The server cannot be reached.",
+  outdated: OUTDATED,
+  "not-understood":
+    "The server gave no proper answer. Your network may ask you to sign in to it first.",
+};
+
+/** The problem of that code, in people's words. */
+export function problemOf(
+  code: keyof typeof WORDS,
+  errors?: readonly FieldError[],
+  retryAfter?: number,
+): Problem {
+  return new Problem(code, WORDS[code] ?? WORDS["not-understood"], errors, retryAfter);
+}
+
+/** Whether the page must be loaded anew before it goes on. */
+export function asksToReload({ detail }: Problem): boolean {
+  return detail.endsWith(RELOAD);
 }
 
 const TRANSIENT: ReadonlySet<ProblemCode> = new Set([
@@ -46,12 +96,10 @@ export function backoff(problem: Problem, failures: number): number {
 
 /** The problem in an answer that was not a good one; `body` is what it said, as JSON if it was. */
 export function problemIn(response: Response, body: unknown): Problem {
-  if (!isProblem(body)) {
-    return new Problem("not-understood", `The server answered with status ${response.status}.`);
-  }
+  if (!isProblem(body)) return problemOf("not-understood");
   const seconds = Number(response.headers.get("Retry-After") ?? undefined);
   const retryAfter = Number.isFinite(seconds) ? seconds : undefined;
-  return new Problem(body.code, body.detail, body.errors, retryAfter);
+  return problemOf(body.code, body.errors, retryAfter);
 }
 
 function isProblem(body: unknown): body is Answered {
@@ -61,14 +109,10 @@ function isProblem(body: unknown): body is Answered {
 /** What was thrown instead of an answer, as a problem. */
 export function asProblem(thrown: unknown): Problem {
   if (thrown instanceof Problem) return thrown;
-  if (thrown instanceof TypeError) return new Problem("offline", "The server cannot be reached.");
-  return new Problem("not-understood", "The server's answer was not understood.");
+  return problemOf(thrown instanceof TypeError ? "offline" : "not-understood");
 }
-
-export const OUTDATED =
-  "A part of the gallery is missing here: it may have been updated. Reload the page.";
 
 /** What a file of the gallery that could not be fetched comes to: its stage may have others by now. */
 export function notFetched(thrown: unknown): never {
-  throw navigator.onLine ? new Problem("outdated", OUTDATED) : asProblem(thrown);
+  throw navigator.onLine ? problemOf("outdated") : asProblem(thrown);
 }

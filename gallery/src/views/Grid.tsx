@@ -102,17 +102,17 @@ export function Grid(): JSX.Element {
     giveUp: () => gallery.wanted()?.top !== undefined && gallery.show(undefined),
   });
 
-  /** The first arrow key goes to what is seen, also where nothing has the focus yet. */
-  function onArrow(event: KeyboardEvent): void {
-    const key = reachable();
-    if (event.target !== document.body || hasModifier(event)) return;
-    if (key === undefined || !ARROWS.includes(event.key) || isDialogOpen()) return;
+  /** Where nothing has the focus yet, the first arrow key goes to what is seen. */
+  function onFirstKey(event: KeyboardEvent): void {
+    if (event.target !== document.body || hasModifier(event) || isDialogOpen()) return;
+    const key = ARROWS.includes(event.key) ? reachable() : end(event.key);
+    if (key === undefined) return;
     event.preventDefault();
     go(key);
   }
 
-  document.addEventListener("keydown", onArrow);
-  onCleanup(() => document.removeEventListener("keydown", onArrow));
+  document.addEventListener("keydown", onFirstKey);
+  onCleanup(() => document.removeEventListener("keydown", onFirstKey));
 
   /** Focuses a tile, rendered or not, and brings it into view. */
   function go(key: string): void {
@@ -135,12 +135,16 @@ export function Grid(): JSX.Element {
     else if (tries) requestAnimationFrame(() => focus(key, tries - 1));
   }
 
-  function neighbour(key: string, name: string): string | undefined {
+  function end(name: string): string | undefined {
     if (name === "Home") return keys()[0];
-    if (name === "End") return keys().at(-1);
+    return name === "End" ? keys().at(-1) : undefined;
+  }
+
+  function neighbour(key: string, name: string): string | undefined {
+    if (!ARROWS.includes(name)) return end(name);
     const from = wall.box(key);
     const around = [...wall.around(key)].filter(([other]) => other !== key);
-    if (!from || !ARROWS.includes(name)) return undefined;
+    if (!from) return undefined;
     const found = step(from, around.map(([, box]) => box), name as Direction); // prettier-ignore
     if (found !== undefined) return around[found]![0];
     const place = byKey().get(key)!.place;

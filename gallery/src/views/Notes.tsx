@@ -1,4 +1,5 @@
 import { createSignal, Match, onCleanup, Show, Switch, type JSX } from "solid-js";
+import { asksToReload } from "../api/problem";
 import { settings } from "../settings";
 import { useSession } from "../session/use-session";
 import { IconButton, Reload } from "./Button";
@@ -52,10 +53,15 @@ export function Notes(): JSX.Element {
 function TryAgain(props: { readonly class: string }): JSX.Element {
   const { library } = useGallery();
   return (
-    <Show when={library.problem()?.code !== "outdated"} fallback={<Reload class={props.class} />}>
-      <button type="button" class={props.class} onClick={() => void library.refresh()}>
-        Try again
-      </button>
+    <Show
+      when={library.problem() && asksToReload(library.problem()!)}
+      fallback={
+        <button type="button" class={props.class} onClick={() => void library.refresh()}>
+          Try again
+        </button>
+      }
+    >
+      <Reload class={props.class} />
     </Show>
   );
 }

@@ -1,6 +1,6 @@
 import { createSignal, createUniqueId, Index, onCleanup, Show, type JSX } from "solid-js";
 import type { SaveResult } from "../library/use-library";
-import { addressesIn, carriedBy } from "./addresses";
+import { carriedBy, isAddress } from "./addresses";
 import { IconButton } from "./Button";
 import { Dialog } from "./Dialog";
 import {
@@ -15,6 +15,7 @@ import {
   rowChanged,
   rowRemoved,
   sharedError,
+  unplaced,
   withAddresses,
   type Draft,
   type Refusal,
@@ -214,7 +215,11 @@ interface RowProps {
 function ImageRow(props: RowProps): JSX.Element {
   const [typing, setTyping] = createSignal(false);
   const numbered = (label: string) => (props.place ? `${label} ${props.place + 1}` : label);
-  const address = () => (!typing() && addressesIn(props.row.imageUrl)[0]) || undefined;
+  /** The very one that is saved. */
+  const address = () => {
+    const typed = props.row.imageUrl.trim();
+    return !typing() && isAddress(typed) ? typed : undefined;
+  };
   return (
     <div class="image-row">
       <span class="preview">
@@ -298,11 +303,6 @@ function Field(props: FieldProps): JSX.Element {
       </Show>
     </div>
   );
-}
-
-/** What is wrong that no field stands for. */
-function unplaced(refusal: Refusal | undefined): string | undefined {
-  return refusal?.errors.some(({ pointer }) => pointer) ? undefined : refusal?.detail || undefined;
 }
 
 function isRefused(

@@ -6,7 +6,7 @@ import { Icon } from "./Icon";
 import { isCut, type Box } from "./masonry";
 import { Picture } from "./Picture";
 import { keyOf } from "./tiles";
-import { brief } from "./words";
+import { brief, named } from "./words";
 
 interface Props {
   readonly tile: Shown;
@@ -83,7 +83,7 @@ function Saved(props: Props & { tile: Saved; selected: boolean }): JSX.Element {
           >
             {picture}
             <span class="caption">
-              <span dir="auto">{image().prompt}</span>
+              <span dir="auto">{named(image().prompt)}</span>
             </span>
           </a>
         )}

@@ -6,7 +6,7 @@ import { IconButton } from "./Button";
 import { useGallery } from "./gallery";
 import { Icon } from "./Icon";
 import type { Notice } from "./notices";
-import { images, number } from "./words";
+import { images, notYet, number } from "./words";
 
 /**
  * What was just done, what can be undone and what went wrong, one at a time: read out by screen
@@ -120,7 +120,7 @@ function Deleting(props: { readonly progress: Progress }): JSX.Element {
         {(delay) => (
           <span>
             {images(props.progress.total - props.progress.done)} still to be deleted.{" "}
-            {delay().detail} It is tried again.
+            {notYet(delay())}
           </span>
         )}
       </Show>

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { addressesIn, carriedBy } from "./addresses";
+import { addressesIn, carriedBy, isAddress } from "./addresses";
 
 const A = "https://images.example/a.png";
 
@@ -31,6 +31,34 @@ test.each([
 test("thirty addresses are thirty", () => {
   const some = Array.from({ length: 30 }, (_, n) => `https://images.example/${n}.png`);
   expect(addressesIn(some.map((address) => `${address},`).join(" "))).toEqual(some);
+  expect(addressesIn(some.map((address) => `${address},`).join("\n"))).toEqual(some);
+  expect(addressesIn(some.map((address) => `* ${address}.`).join("\n"))).toEqual(some);
+});
+
+const DREAM = "https://images.example/2.svg?prompt=a%20cat's%20dream!";
+
+test.each([
+  DREAM,
+  ...["*", "?", "!", ")", ".", ",", "`a", "'a"].map((end) => `https://images.example/a${end}`),
+])("an address by itself is whole, whatever its marks: %s", (address) => {
+  expect(carriedBy(data({ "text/plain": ` ${address}\n` })).addresses).toEqual([address]);
+  const dropped = { "text/uri-list": `${address}\r\n`, "text/plain": address };
+  expect(carriedBy(data(dropped)).addresses).toEqual([address]);
+  expect(isAddress(address)).toBe(true);
+});
+
+test("of a list with one address a line, each is whole, and its commas are the list's", () => {
+  const some = [DREAM, "https://images.example/a*", "https://images.example/b,c?"];
+  const lines = `# a comment!\r\n${some.join("\r\n")}\r\nhttp://images.example/d`;
+  expect(carriedBy(data({ "text/uri-list": lines })).addresses).toEqual(some);
+  expect(addressesIn(`${some.join(" \n\n")}\n`)).toEqual(some);
+  expect(addressesIn(some.join(",\n"))).toEqual(some);
+  expect(addressesIn(some.map((address) => `${address};`).join("\n"))).toEqual(some);
+  expect(addressesIn(["https://", ...some].join("\n"))).not.toContain("https://");
+});
+
+test("what begins like an address and has blanks is none", () => {
+  expect(["https://", "http://a.example", "", `${A} b`].filter(isAddress)).toEqual([]);
 });
 
 function data(texts: Record<string, string>, kind?: string): DataTransfer {

@@ -1,7 +1,29 @@
-/** The https addresses in what was pasted or dropped, each once, in their order. */
+/** Whether this is one https address and nothing else. Then all of it is the address's own. */
+export function isAddress(text: string): boolean {
+  return /^https:\/\/\S+$/.test(text);
+}
+
+/** The https addresses in a text, each once, in their order. */
 export function addressesIn(text: string): readonly string[] {
+  const lines = linesOf(text);
+  return [...new Set(lines.every(isAddress) ? withoutCommas(lines) : inProse(text))];
+}
+
+function linesOf(text: string): readonly string[] {
+  return text.split("\n").map((line) => line.trim()).filter(Boolean); // prettier-ignore
+}
+
+/** A mark at the end of every line but the last, which may do without, is the list's own. */
+function withoutCommas(lines: readonly string[]): readonly string[] {
+  const isSeparated = lines.length > 1 && lines.slice(0, -1).every((line) => COMMA.test(line));
+  return isSeparated ? lines.map((line) => line.replace(COMMA, "")) : lines;
+}
+
+const COMMA = /[,;]$/;
+
+function inProse(text: string): readonly string[] {
   const found = text.match(/https:\/\/[^\s<>"'`]+/g) ?? [];
-  return [...new Set(found.map(withoutPunctuation))].filter((address) => address !== "https://");
+  return found.map(withoutPunctuation).filter(isAddress);
 }
 
 /** The sentence's marks after an address are not its own, nor are brackets that it did not open. */
@@ -33,7 +55,7 @@ const NOT_SAFE = "Only addresses that begin with https:// can be saved.";
 
 export function carriedBy(data: DataTransfer | null): Carried {
   const text = (kind: string) => data?.getData(kind) ?? "";
-  const list = addressesIn(text("text/uri-list").replace(/^#.*$/gm, ""));
+  const list = [...new Set(linesOf(text("text/uri-list")).filter(isAddress))]; // a comment is none
   const addresses = list.length ? list : addressesIn(text("text/plain"));
   if (addresses.length) return { addresses, trouble: undefined };
   const isFile = Array.from(data?.items ?? []).some(({ kind }) => kind === "file");

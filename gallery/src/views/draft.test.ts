@@ -12,6 +12,7 @@ import {
   rowChanged,
   rowRemoved,
   sharedError,
+  unplaced,
   why,
   withAddresses,
   type Draft,
@@ -127,6 +128,19 @@ test("people are told what to write, in no programmer's words", () => {
   );
   expect(why(refused("#/images/3/steps"))).toMatch(/^Steps are a whole number from 1 to 10.?000/);
   expect(why({ detail: "The body is too large.", errors: [] })).toBe("The body is too large.");
-  const unknown = error("#/new", "Leave it out.");
-  expect(why({ detail: "d", errors: [unknown] })).toBe("Leave it out.");
+});
+
+test("what the server says of anything but a field is not shown: the whole has its own words", () => {
+  const detail = "Check what you typed.";
+  for (const pointer of ["#/new", "#/images", "#/images/0"]) {
+    const refusal = { detail, errors: placed([error(pointer, "Give a JSON object of 25.")]) };
+    expect(why(refusal)).toBe(detail);
+    expect(unplaced(refusal)).toBe(detail);
+  }
+  const header = { detail: "Give it once.", header: "Idempotency-Key" };
+  expect(why({ detail, errors: [header] })).toBe(detail);
+  const both = { detail, errors: placed([header, error("#/seed")]) };
+  expect(why(both)).toContain("A seed is");
+  expect(unplaced(both)).toBeUndefined();
+  expect(unplaced(undefined)).toBeUndefined();
 });

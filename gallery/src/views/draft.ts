@@ -175,13 +175,17 @@ export function sharedError(refusal: Refusal | undefined, field: string): string
 
 function said(refusal: Refusal | undefined, isMeant: (pointer: string) => boolean): string {
   const error = refusal?.errors.find(({ pointer }) => pointer && isMeant(pointer));
-  return error ? inWords(error) : "";
+  return (error && inWords(error)) ?? "";
+}
+
+/** What is wrong that no field stands for. */
+export function unplaced(refusal: Refusal | undefined): string | undefined {
+  return refusal?.errors.some(inWords) ? undefined : refusal?.detail || undefined;
 }
 
 /** Why images were refused, in one sentence. */
 export function why({ detail, errors }: Refused): string {
-  const [first] = errors;
-  return first ? inWords(first) : detail;
+  return errors.map(inWords).find(Boolean) ?? detail;
 }
 
 const TEXT = (most: string) => `Write something here, of at most ${most} characters.`;
@@ -196,8 +200,9 @@ const WORDS: Readonly<Record<string, (most: string) => string>> = {
   steps: (most) => `Steps are a whole number from 1 to ${most}, such as 30.`,
 };
 
-function inWords({ pointer, detail }: FieldError): string {
+/** Undefined if it is about none of the form's fields. */
+function inWords({ pointer, detail }: FieldError): string | undefined {
   const words = WORDS[pointer?.split("/").at(-1) ?? ""];
   const most = /\d{2,}/.exec(detail)?.[0];
-  return words && most ? words(most.length < 16 ? number(Number(most)) : most) : detail;
+  return words && (most ? words(most.length < 16 ? number(Number(most)) : most) : detail);
 }
