@@ -809,6 +809,13 @@ MUTANTS = [
         "tests/api/test_sign_in.py -k leads_nowhere",
     ),
     Mutant(
+        "operations-take-the-last-of-two-equal-names",
+        "local/invoke.py",
+        "        return read_strictly(os.fsencode(event))\n",
+        "        return json.loads(event)\n",
+        "tests/api/test_invoke.py -k wrong_event",
+    ),
+    Mutant(
         "answers-are-stored",
         "chalicelib/api/answer.py",
         '{"Cache-Control": "no-store"}',
