@@ -149,7 +149,6 @@ class Schedule:
         trouble = Trouble("sweep")
         while not self.stop.is_set():
             self.sweep_now.clear()
-            self.room.wait_for_sync(self.stop)
             try:
                 self._sweep()
                 trouble.end()
@@ -161,6 +160,7 @@ class Schedule:
     def _sweep(self) -> None:
         from app import scheduled_sweep
 
+        self.room.wait_for_sync(self.stop)
         context = LambdaContext("scheduled_sweep", memory_size=256, max_runtime_ms=SWEEP_MS)
         scheduled_sweep(SCHEDULED_EVENT, context)
 

@@ -249,8 +249,8 @@ class Handler(ChaliceRequestHandler):
             return self._own.answer(self.command, self.path, body) or NO_SUCH_ROUTE
         if route is None:
             return NO_SUCH_ROUTE
-        if self.command not in SAFE and not self._room.for_requests():
-            return local_problem("disk-full")
+        if self.command not in SAFE and (trouble := self._room.trouble()):
+            return local_problem(trouble)
         return self._through_gateway(body)
 
     def _through_gateway(self, body: bytes) -> Answer:

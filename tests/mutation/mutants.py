@@ -797,9 +797,16 @@ MUTANTS = [
     Mutant(
         "written-to-a-full-disk",
         "local/server.py",
-        "        if self.command not in SAFE and not self._room.for_requests():\n",
-        "        if False:\n",
+        "        if self.command not in SAFE and (trouble := self._room.trouble()):\n",
+        "        if trouble := '':\n",
         "tests/unit/test_server.py -k without_room",
+    ),
+    Mutant(
+        "a-folder-that-was-moved-ends-a-thread",
+        "local/room.py",
+        "        except OSError:\n",
+        "        except ZeroDivisionError:\n",
+        "tests/unit/test_room.py -k moved",
     ),
     Mutant(
         "redirects-only-begin-with-our-address",

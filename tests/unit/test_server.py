@@ -31,11 +31,17 @@ PATHS = ["/thing", "/nothing", JWKS_PATH, AUTHORIZE_PATH, TOKEN_PATH, "/drawn/76
 class Served:
     port: int
     free: int = FOR_REQUESTS
+    is_away: bool = False
     header: str = "plain"
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    def look(self, _folder: Path) -> int:
+        if self.is_away:
+            raise FileNotFoundError
+        return self.free
 
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=20)
@@ -66,7 +72,7 @@ def served(folder: Path) -> Iterator[Served]:
 
     assert thing
     doors = Doors.of(state.port, "", ())
-    room = Room(folder, lambda _folder: state.free)
+    room = Room(folder, state.look)
     own = Owned(Issuer(folder), doors.origins)
     own.state = state
     server = make_server(app, state.port, Around(own, doors, room))
@@ -134,6 +140,16 @@ def test_without_room_on_the_disk_nothing_is_changed_and_reading_goes_on(small: 
     assert httpx.get(url).status_code == 200
     assert httpx.post(f"{small.url}{TOKEN_PATH}").json()["error"]  # signing in writes nothing
     small.free = FOR_REQUESTS
+    assert httpx.post(url).status_code == 200
+
+
+def test_without_its_folder_nothing_is_changed_and_reading_goes_on(small: Served) -> None:
+    url = f"{small.url}/thing"
+    small.is_away = True
+    refused = httpx.post(url)
+    assert (refused.status_code, refused.json()["code"]) == (503, "data-folder-away")
+    assert httpx.get(url).status_code == 200
+    small.is_away = False
     assert httpx.post(url).status_code == 200
 
 
