@@ -795,6 +795,20 @@ MUTANTS = [
         "tests/unit/test_server.py -k one_time_limit",
     ),
     Mutant(
+        "a-bare-cr-begins-another-header",
+        "local/body.py",
+        "        if line not in _ENDINGS and not _FIELD_LINE",
+        "        if False and not _FIELD_LINE",
+        "tests/unit/test_server.py -k two_meanings",
+    ),
+    Mutant(
+        "a-line-of-blanks-ends-the-trailers",
+        "local/body.py",
+        "        if trailers.readline(65536) in _ENDINGS:\n",
+        "        if not stream.readline(65536).strip():\n",
+        "tests/unit/test_body.py -k no_trailer",
+    ),
+    Mutant(
         "written-to-a-full-disk",
         "local/server.py",
         "        if self.command not in SAFE and (trouble := self._room.trouble()):\n",

@@ -161,6 +161,30 @@ def test_a_header_with_a_line_break_is_never_sent(small: Served, value: str) -> 
     assert not {"Location", "Set-Cookie"} & set(answer.headers)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"X-A: b\rX-B: c",
+        b"X-A: b\rTransfer-Encoding: chunked",
+        b"X-A: b\0",
+        b": b",
+        b"X-A",
+        b"\r",
+        b" folded",
+    ],
+)
+def test_a_head_with_two_meanings_ends_the_connection(small: Served, line: bytes) -> None:
+    """What comes behind it is no request of its own."""
+    host = b"Host: 127.0.0.1:%d\r\n" % small.port
+    first = b"POST /thing HTTP/1.1\r\n" + host + line + b"\r\nContent-Length: 0\r\n\r\n"
+    with small.connect() as connection:
+        connection.sendall(first + b"GET /thing HTTP/1.1\r\n" + host + b"\r\n")
+        with connection.makefile("rb") as answer:
+            said = answer.read()
+    assert said.startswith(b"HTTP/1.1 400 ")
+    assert said.count(b"HTTP/1.1") == 1
+
+
 @pytest.mark.parametrize("sent", [b"", b"GET /th", b"GET /thing HTTP/1.1\r\nHost: x\r\nX: "])
 def test_a_request_that_does_not_come_is_not_waited_for(impatient: Served, sent: bytes) -> None:
     with impatient.connect() as connection:
