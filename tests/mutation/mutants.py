@@ -759,6 +759,20 @@ MUTANTS = [
         "tests/unit/test_pump.py -k forgotten",
     ),
     Mutant(
+        "a-damaged-checkpoint-is-dropped-without-a-sweep",
+        "local/pump.py",
+        "        if self.checkpoints.is_lost:\n",
+        "        if False:\n",
+        "tests/unit/test_pump.py -k damaged",
+    ),
+    Mutant(
+        "a-lost-key-hides-the-database",
+        "local/workspace.py",
+        "        if has_database and not path.exists():\n",
+        "        if False:\n",
+        "tests/unit/test_workspace.py -k new_key_pair",
+    ),
+    Mutant(
         "pump-forgets-where-it-was",
         "local/pump.py",
         '        if after is not None:\n            start = {"ShardIteratorType": "AFTER',
