@@ -773,6 +773,13 @@ MUTANTS = [
         "tests/unit/test_workspace.py -k new_key_pair",
     ),
     Mutant(
+        "two-engines-on-one-database",
+        "local/engine.py",
+        "pass_fds=[lock.fileno(), folder_lock],",
+        "pass_fds=[lock.fileno()],",
+        "tests/contract/test_engine.py -k joined_by_a_second",
+    ),
+    Mutant(
         "pump-forgets-where-it-was",
         "local/pump.py",
         '        if after is not None:\n            start = {"ShardIteratorType": "AFTER',
