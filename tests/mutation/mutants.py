@@ -795,6 +795,13 @@ MUTANTS = [
         "tests/unit/test_server.py -k another_name",
     ),
     Mutant(
+        "any-scheme-is-http",
+        "local/doors.py",
+        '    is_http = scheme.lower() in ("http", "https")\n',
+        "    is_http = True\n",
+        "tests/unit/test_doors.py -k whole_url",
+    ),
+    Mutant(
         "any-page-may-change",
         "local/doors.py",
         "        if asked.method in SAFE or self.origins",
