@@ -429,8 +429,8 @@ def _held(folder: Path) -> Iterator[int]:
             if time.monotonic() > deadline:
                 raise EngineError(
                     f"Another database process holds {folder}, and engine.pid there does not name "
-                    "it any more. End it (`pgrep -fl DynamoDBLocal` shows such processes and their "
-                    "folders), or choose another data folder (DATA=…)."
+                    "it any more. End it (`ps -ef | grep DynamoDBLocal` shows such processes and "
+                    "their folders), or choose another data folder (DATA=…)."
                 )
             time.sleep(POLL_SECONDS)
         yield descriptor
