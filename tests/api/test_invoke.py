@@ -97,7 +97,7 @@ def test_trouble_is_told_beside_the_answer(server: Server) -> None:
     done = invoke(server.data, "sweep", "{}")
     answer = json.loads(done.stdout)
     assert (answer["done"], answer["failed"] >= 1) == (True, True)
-    assert re.search(rf"sync failed user={user} error=\w+ at=", done.stderr)
+    assert re.search(rf"sync failed user={user} error=Unreadable damage=.+ at=", done.stderr)
     assert subject not in done.stderr
 
 

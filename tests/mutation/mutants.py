@@ -754,8 +754,8 @@ MUTANTS = [
     Mutant(
         "pump-forgets-without-a-sweep",
         "local/pump.py",
-        "            self.sweep()\n",
-        "            pass\n",
+        "        if had_a_place or closed:\n            self.sweep()\n",
+        "",
         "tests/unit/test_pump.py -k forgotten",
     ),
     Mutant(
