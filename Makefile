@@ -8,6 +8,12 @@ SEEDS   ?= 0..2000
 MINUTES ?= 30
 STAGED  ?= tests/deployed tests/browser
 # As they were given: make itself would read a `$` in them.
+override PYTHON := $(value PYTHON)
+override PORT := $(value PORT)
+override SEEDS := $(value SEEDS)
+override MINUTES := $(value MINUTES)
+override STAGED := $(value STAGED)
+override ARGS := $(value ARGS)
 override STAGE := $(value STAGE)
 override DATA := $(value DATA)
 override USER := $(value USER)
@@ -18,7 +24,7 @@ override PARAMETERS := $(value PARAMETERS)
 override BUCKET := $(value BUCKET)
 override CONFIRM := $(value CONFIRM)
 override HOSTS := $(value HOSTS)
-export STAGE PORT DATA USER FILE OP EVENT PARAMETERS BUCKET CONFIRM HOSTS
+export PYTHON SEEDS MINUTES STAGE PORT DATA USER FILE OP EVENT PARAMETERS BUCKET CONFIRM HOSTS
 
 PY := .venv/bin/python
 NPM := PATH="$(CURDIR)/.venv/bin:$$PATH" npm --prefix gallery --no-audit --no-fund --loglevel=error
@@ -97,13 +103,13 @@ $(GALLERY): gallery/node_modules/installed $(shell find gallery/src -type f) gal
 	@$(NPM) run --silent build -- --logLevel warn >&2
 
 package: .venv/installed $(GALLERY)
-	@exec $(PY) -m deploy package "$$STAGE"
+	@exec $(PY) -m deploy package -- "$$STAGE"
 
 deploy: .venv/installed $(GALLERY)
-	@exec $(PY) -m deploy deploy "$$STAGE"
+	@exec $(PY) -m deploy deploy -- "$$STAGE"
 
 destroy: .venv/installed
-	@exec $(PY) -m deploy destroy "$$STAGE"
+	@exec $(PY) -m deploy destroy -- "$$STAGE"
 
 test: .venv/installed $(GALLERY)
 	@$(NPM) run --silent test
@@ -122,13 +128,13 @@ screenshots: .venv/installed $(GALLERY)
 
 # The long runs behind docs/reliability.md; the test suite has short ones of the same.
 simulate: .venv/installed
-	@exec $(PY) -m tests.simulation --seeds $(SEEDS) $(ARGS)
+	@exec $(PY) -m tests.simulation --seeds="$$SEEDS" $(ARGS)
 
 chaos: .venv/installed
 	@exec $(PY) -m tests.chaos --users 50 --operations 200 --feed-reads 100000 $(ARGS)
 
 soak: .venv/installed
-	@exec $(PY) -m tests.chaos --users 50 --operations 200 --minutes $(MINUTES) $(ARGS)
+	@exec $(PY) -m tests.chaos --users 50 --operations 200 --minutes="$$MINUTES" $(ARGS)
 
 # The API's types in TypeScript, from its OpenAPI document.
 schema: .venv/installed gallery/node_modules/installed
@@ -156,15 +162,15 @@ INSTALL := -m pip install -qq --disable-pip-version-check --require-hashes --req
 # Installed once, and again when the requirements change.
 # All of it goes to stderr: `make -s token` prints a token and nothing else, also the first time.
 .venv/installed: requirements-dev.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	  echo 'Python 3.11 or later is needed, and "$(PYTHON)" is not one. If you have one, name it:' >&2; \
+	@$$PYTHON -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo 'Python 3.11 or later is needed, and "'"$$PYTHON"'" is not one. If you have one, name it:' >&2; \
 	  echo '    make $(MAKECMDGOALS) PYTHON=python3.12' >&2; exit 1; }
-	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	@$$PYTHON -c 'import ensurepip, venv' 2>/dev/null || { \
 	  echo 'Python lacks its venv module. On Debian and Ubuntu:' >&2; \
-	  $(PYTHON) -c 'import sys; print("    sudo apt install python%d.%d-venv" % sys.version_info[:2])' >&2; exit 1; }
+	  $$PYTHON -c 'import sys; print("    sudo apt install python%d.%d-venv" % sys.version_info[:2])' >&2; exit 1; }
 	$(ALONE)
 	@echo 'Set-up, step 1 of 4: fetching the pinned packages into .venv (once; about a minute) …' >&2
-	@$(PYTHON) -m venv .venv >&2
+	@$$PYTHON -m venv .venv >&2
 	@$(PY) $(INSTALL) requirements-dev.txt >&2 || $(NETWORK)
 	@touch $@
 

@@ -14,7 +14,7 @@ from deploy.interpreter import interpreter
 from deploy.package import TEMPLATE, ZIP, package
 from deploy.parameters import assignments, check, parameters
 from deploy.refusal import Refusal
-from deploy.stages import Stage, read_stage
+from deploy.stages import CONFIG, Stage, read_stage
 
 OUT = Path("out")
 
@@ -40,7 +40,13 @@ def _python(stage: Stage, _environ: Mapping[str, str]) -> None:
     print(interpreter(stage.python))
 
 
-def _package_alone(stage: Stage, _environ: Mapping[str, str]) -> None:
+def _package_alone(stage: Stage, environ: Mapping[str, str]) -> None:
+    if environ.get("PARAMETERS", "").strip():
+        raise Refusal(
+            "make package takes no PARAMETERS: they are given when the stack is made. Write them "
+            f'under "parameters" of the stage in {CONFIG} to have them in the template, or give '
+            "them to the command that deploys it."
+        )
     _package(replace(stage, parameters=discovery.completed(stage.parameters)))
 
 

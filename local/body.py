@@ -1,27 +1,54 @@
 """Reading a request's headers and body from the wire, by the strict rules of RFC 9112."""
 
 import re
-from email.errors import FirstHeaderLineIsContinuationDefect, MissingHeaderBodySeparatorDefect
 from email.message import Message
-from http.client import HTTPMessage
+from http.client import HTTPException, HTTPMessage
 from typing import BinaryIO
 
 from chalicelib.api.request import MAX_BODY
 
-_UNREADABLE = (FirstHeaderLineIsContinuationDefect, MissingHeaderBodySeparatorDefect)
+_ENDINGS = (b"\r\n", b"\n")
+_REQUEST_LINE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*\r?\n")
+_FIELD_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*\r?\n")
+"""A header's or a trailer's: no control character but the tab, and no blank before the colon
+(RFC 9110, section 5.5; RFC 9112, sections 2.2 and 5)."""
+
 _LENGTH = re.compile("[0-9]{1,15}")
-_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(;.*)?\r?\n")
+_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(;[\t\x20-\x7e\x80-\xff]*)?\r?\n")
 _WEIGHT = re.compile(r"q=(0(\.[0-9]{0,3})?|1(\.0{0,3})?)", re.IGNORECASE)
 _MAX_TRAILERS = 100
 """Lines: as many as http.server takes headers."""
 
 
-class BodyRefused(Exception):
-    """The body cannot be taken; `code` is that of the problem. The connection cannot go on."""
+class BodyRefused(HTTPException):
+    """The head or the body cannot be taken; `code` is that of the problem. The connection cannot
+    go on. (http.server answers 400 to an HTTPException in a head.)"""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
         self.code = code
+
+
+class FieldLines:
+    """The header lines of a request, up to the empty one; BodyRefused for any that is none.
+
+    Python's parser is made for e-mail: it takes a bare CR for a line end, and passes over what it
+    cannot read. So it gets only what has one meaning.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def readline(self, limit: int = -1, /) -> bytes:
+        line = self._stream.readline(limit)
+        if line not in _ENDINGS and not _FIELD_LINE.fullmatch(line):
+            raise BodyRefused("bad-request")
+        return line
+
+
+def is_request_line(line: bytes) -> bool:
+    """Whether it is one line, without control characters, which others may take for a line end."""
+    return _REQUEST_LINE.fullmatch(line) is not None
 
 
 def read_body(headers: Message, stream: BinaryIO) -> bytes:
@@ -32,9 +59,7 @@ def read_body(headers: Message, stream: BinaryIO) -> bytes:
     """
     lengths = headers.get_all("content-length", [])
     codings = headers.get_all("transfer-encoding", [])
-    unreadable = any(isinstance(defect, _UNREADABLE) for defect in headers.defects)
-    folded = any("\n" in value for value in headers.values())  # section 5.2
-    if unreadable or folded or len(lengths) + len(codings) > 1:
+    if len(lengths) + len(codings) > 1:
         raise BodyRefused("bad-request")
     if codings:
         return _read_chunks(codings[0], stream)
@@ -58,10 +83,11 @@ def _read_chunks(coding: str, stream: BinaryIO) -> bytes:
         if len(body) + size > MAX_BODY:
             raise BodyRefused("body-too-large")
         body += _read_exactly(size, stream)
-        if stream.readline(3) not in (b"\r\n", b"\n"):
+        if stream.readline(3) not in _ENDINGS:
             raise BodyRefused("bad-request")
+    trailers = FieldLines(stream)
     for _ in range(_MAX_TRAILERS):
-        if not stream.readline(65536).strip():
+        if trailers.readline(65536) in _ENDINGS:
             return bytes(body)
     raise BodyRefused("bad-request")
 
@@ -83,7 +109,6 @@ def _read_exactly(length: int, stream: BinaryIO) -> bytes:
 def without_blanks(headers: Message) -> HTTPMessage:
     """The headers without the blanks around their values (RFC 9112, section 5.1)."""
     clean = HTTPMessage()
-    clean.defects = headers.defects
     for name, value in headers.items():
         clean[name] = value.strip(" \t")
     return clean

@@ -22,7 +22,7 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing (RFC 9110, 9.2.1)."""
 
 _HOST = re.compile(r"([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
-_ABSOLUTE = re.compile(r"https?://([^/?#]*)([^#]*)", re.IGNORECASE)
+_ABSOLUTE = re.compile(r"([a-z][a-z0-9+.-]*)://([^/?#]*)([^#]*)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +73,17 @@ class Doors:
 
 
 def split(target: str) -> tuple[str | None, str]:
-    """A request's target as authority, if it is an absolute URL, and path with query."""
+    """A request's target as authority, if it is an absolute URL, and path with query.
+
+    With a scheme that is not HTTP's the authority is no host of anybody's.
+    """
     absolute = _ABSOLUTE.fullmatch(target)
     if absolute is None:
         return None, target
-    rest = absolute[2]
-    return absolute[1], rest if rest.startswith("/") else f"/{rest}"
+    scheme, authority, rest = absolute.groups()
+    is_http = scheme.lower() in ("http", "https")
+    path = rest if rest.startswith("/") else f"/{rest}"
+    return authority if is_http else f"{scheme}://{authority}", path
 
 
 def _named(named: str) -> set[str]:

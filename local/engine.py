@@ -4,6 +4,7 @@ It listens on every network interface and cannot be told otherwise. What keeps s
 that, without `-sharedDb`, each access key id sees a database of its own, and ours is random.
 """
 
+import fcntl
 import hashlib
 import http.client
 import os
@@ -15,8 +16,8 @@ import tarfile
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -202,6 +203,7 @@ class Engine:
     `folder` holds its log (engine.log), its process id (engine.pid) and, unless in memory, its
     database. Java itself holds the lock of engine.pid, by inheriting it: whoever finds that file
     locked knows that the process named in it lives, also when its owner was killed with `kill -9`.
+    It holds a lock of the folder too, which outlasts the file: two must not write one database.
     """
 
     folder: Path
@@ -229,10 +231,10 @@ class Engine:
             refuse_what_java_cannot_open(path)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         launch = _Launch(folder.resolve(), credentials, installed, in_memory, ready_within)
-        with _take_over(launch.pid_file) as lock:
+        with _take_over(launch.pid_file) as lock, _held(launch.folder) as folder_lock:
             for _ in range(5):
                 with suppress(_PortTaken):
-                    connection, process = launch.on_port(choose_port(), lock)
+                    connection, process = launch.on_port(choose_port(), lock, folder_lock)
                     return cls(launch.folder, connection, process)
         raise EngineError("Five ports in turn were taken while the database started. Try again.")
 
@@ -289,10 +291,12 @@ class _Launch:
     def pid_file(self) -> Path:
         return self.folder / "engine.pid"
 
-    def on_port(self, port: int, lock: BinaryIO) -> tuple[Connection, subprocess.Popen[bytes]]:
+    def on_port(
+        self, port: int, lock: BinaryIO, folder_lock: int
+    ) -> tuple[Connection, subprocess.Popen[bytes]]:
         """The running engine. Raises _PortTaken, or EngineError; then nothing is left running."""
         origin = f"http://{uuid.uuid4().hex}.invalid"
-        process = self._spawn(port, origin, lock)
+        process = self._spawn(port, origin, lock, folder_lock)
         try:
             self._wait_until_ready(process, port, origin)
         except BaseException:
@@ -300,7 +304,9 @@ class _Launch:
             raise
         return Connection(f"http://127.0.0.1:{port}", self.credentials), process
 
-    def _spawn(self, port: int, origin: str, lock: BinaryIO) -> subprocess.Popen[bytes]:
+    def _spawn(
+        self, port: int, origin: str, lock: BinaryIO, folder_lock: int
+    ) -> subprocess.Popen[bytes]:
         """Start Java through a shell that writes its own process id and then becomes Java.
 
         So no moment exists in which Java lives and the file does not name it.
@@ -315,7 +321,7 @@ class _Launch:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                pass_fds=[lock.fileno()],
+                pass_fds=[lock.fileno(), folder_lock],
                 start_new_session=True,  # the terminal's Ctrl-C is for the owner, who stops this
             )
 
@@ -408,3 +414,37 @@ def _lock_within(seconds: float, path: Path) -> BinaryIO | None:
     while (lock := try_lock(path)) is None and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
     return lock
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[int]:
+    """A descriptor that holds the folder's own lock, and so does each process that inherits it.
+
+    EngineError when another holds it. It may be one that ends at this moment: it is waited for.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        deadline = time.monotonic() + 2
+        while not _lock_folder(descriptor):
+            if time.monotonic() > deadline:
+                raise EngineError(
+                    f"Another database process holds {folder}, and engine.pid there does not name "
+                    "it any more. End it (`ps -ef | grep DynamoDBLocal` shows such processes and "
+                    "their folders), or choose another data folder (DATA=…)."
+                )
+            time.sleep(POLL_SECONDS)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _lock_folder(descriptor: int) -> bool:
+    """False when another holds it. True also where folders cannot be locked (NFS): then the lock
+    of engine.pid must do."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass
+    return True

@@ -26,6 +26,13 @@ LOCAL_PROBLEMS: Mapping[str, Problem] = {
         "Nothing was changed. Make room on the disk of the data folder, then send it again.",
         {"Retry-After": "10"},
     ),
+    "data-folder-away": Problem(
+        503,
+        "The data folder cannot be read",
+        "Nothing was changed. Move the data folder back to its place, or connect its disk again; "
+        "then send it again.",
+        {"Retry-After": "10"},
+    ),
 }
 
 

@@ -44,16 +44,17 @@ log = logging.getLogger(__name__)
 class Checkpoints:
     """Per shard, the last sequence number that was dealt with, in one durable file.
 
-    The numbers are a stream's own: another stream (tables made anew) begins with none.
+    The numbers are a stream's own: another stream (tables made anew) begins with none. So does a
+    file that is damaged; then `is_lost` says that places were forgotten.
     """
 
     def __init__(self, path: Path, stream_arn: str) -> None:
         self._path = path
         self._stream_arn = stream_arn
-        stored = json.loads(path.read_text()) if path.exists() else {}
-        self._shards: dict[str, str] = (
-            stored["shards"] if stored.get("stream") == stream_arn else {}
-        )
+        content = path.read_bytes() if path.exists() else b'{"stream": "", "shards": {}}'
+        stored = checkpoint_in(content)
+        self.is_lost = stored is None
+        self._shards = stored[1] if stored is not None and stored[0] == stream_arn else {}
 
     def get(self, shard: str) -> str | None:
         return self._shards.get(shard)
@@ -76,6 +77,16 @@ class Checkpoints:
     def _write(self) -> None:
         content = {"stream": self._stream_arn, "shards": self._shards}
         write_atomically(self._path, json.dumps(content).encode())
+
+
+def checkpoint_in(content: bytes) -> tuple[str, dict[str, str]] | None:
+    """The stream, and the number of each shard; None if the content is damaged."""
+    try:
+        stored = json.loads(content)
+        numbers = {str(shard): str(number) for shard, number in stored["shards"].items()}
+        return str(stored["stream"]), numbers
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +219,9 @@ class Pump:
 
     def run(self) -> None:
         """Until `stop` is set; trouble with the stream is said and tried again."""
+        if self.checkpoints.is_lost:
+            log.warning("stream: the file that tells what was read is damaged; sweeping")
+            self.sweep()
         while not self.stop.is_set():
             try:
                 self._read_shards()

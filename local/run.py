@@ -28,7 +28,7 @@ from local.room import Room
 from local.server import HOST, Around, make_server
 from local.sign_in import AUTHORIZE_PATH, TOKEN_PATH
 from local.terminal import log_to_terminal, show_metrics
-from local.workspace import DEFAULT_DATA, DEFAULT_PORT, Workspace, write_atomically
+from local.workspace import DATABASE, DEFAULT_DATA, DEFAULT_PORT, Workspace, write_atomically
 
 STREAM_FUNCTION_MS = SWEEP_MS = 60_000
 SWEEP_SECONDS = 30.0
@@ -92,7 +92,7 @@ def _serve(workspace: Workspace, port: int, stop: threading.Event) -> int:
     installed = ensure_installed(cache_dir(os.environ), say)
     room.require()
     say("Starting DynamoDB Local …")
-    with Engine.start(workspace.folder / "dynamodb", workspace.credentials(), installed) as engine:
+    with Engine.start(workspace.folder / DATABASE, workspace.credentials(), installed) as engine:
         variables = engine.environ(os.environ) | app_variables(port, workspace.folder)
         os.environ.clear()
         os.environ.update(variables)
@@ -149,7 +149,6 @@ class Schedule:
         trouble = Trouble("sweep")
         while not self.stop.is_set():
             self.sweep_now.clear()
-            self.room.wait_for_sync(self.stop)
             try:
                 self._sweep()
                 trouble.end()
@@ -161,6 +160,7 @@ class Schedule:
     def _sweep(self) -> None:
         from app import scheduled_sweep
 
+        self.room.wait_for_sync(self.stop)
         context = LambdaContext("scheduled_sweep", memory_size=256, max_runtime_ms=SWEEP_MS)
         scheduled_sweep(SCHEDULED_EVENT, context)
 

@@ -41,7 +41,15 @@ from chalicelib.api.answer import Answer
 from chalicelib.api.gateway import gateway_response
 from chalicelib.api.problems import problem
 from chalicelib.api.public import ELSEWHERE, REST
-from local.body import BodyRefused, joined, read_body, takes_gzip, without_blanks
+from local.body import (
+    BodyRefused,
+    FieldLines,
+    is_request_line,
+    joined,
+    read_body,
+    takes_gzip,
+    without_blanks,
+)
 from local.doors import SAFE, Asked, Doors, split
 from local.own import Own
 from local.problems import local_problem
@@ -196,14 +204,22 @@ class Handler(ChaliceRequestHandler):
         line end than they count (RFC 9112, section 2.2)."""
         if self.raw_requestline in (b"\r\n", b"\n"):
             self.raw_requestline = self.rfile.readline(MAX_LINE + 1)
-        if len(self.raw_requestline) > MAX_LINE:
+        if not is_request_line(self.raw_requestline):  # nor is one that is too long
             self.requestline = self.command = ""
-            self.send_error(HTTPStatus.REQUEST_URI_TOO_LONG)
+            self.send_error(HTTPStatus.BAD_REQUEST)
             return False
-        if not super().parse_request():
+        if not self._parse_head():
             return False
         self.headers = without_blanks(self.headers)
         return True
+
+    def _parse_head(self) -> bool:
+        stream, self.rfile = self.rfile, FieldLines(self.rfile)
+        try:
+            is_read: bool = super().parse_request()
+        finally:
+            self.rfile = stream
+        return is_read
 
     def __getattr__(self, name: str) -> Any:
         """Any other method is one that no route allows, and is answered so by the app."""
@@ -249,8 +265,8 @@ class Handler(ChaliceRequestHandler):
             return self._own.answer(self.command, self.path, body) or NO_SUCH_ROUTE
         if route is None:
             return NO_SUCH_ROUTE
-        if self.command not in SAFE and not self._room.for_requests():
-            return local_problem("disk-full")
+        if self.command not in SAFE and (trouble := self._room.trouble()):
+            return local_problem(trouble)
         return self._through_gateway(body)
 
     def _through_gateway(self, body: bytes) -> Answer:
@@ -306,7 +322,7 @@ class Handler(ChaliceRequestHandler):
             self.connection.shutdown(socket.SHUT_WR)
             self._incoming.within(LINGER_SECONDS)
             left = MAX_LINGERED
-            while left > 0 and (piece := self.rfile.read1(65536)):
+            while left > 0 and (piece := self._incoming.read(65536)):
                 left -= len(piece)
 
     def send_error(self, *_args: Any, **_more: Any) -> None:
@@ -314,6 +330,7 @@ class Handler(ChaliceRequestHandler):
         self.close_connection = True
         self.request_version = self.protocol_version  # or there would be no status line
         self._send(gateway_response("BAD_REQUEST_PARAMETERS"))
+        self._linger()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Nothing: the standard lines hold paths and queries, where anything may stand."""

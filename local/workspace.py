@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import re
 import secrets
 import shlex
 import string
@@ -16,7 +17,12 @@ from typing import BinaryIO
 DEFAULT_DATA = Path(".local")
 DEFAULT_PORT = 8000
 
+KEY = re.compile("[A-Za-z0-9]+")
 ALPHANUMERIC = string.ascii_letters + string.digits
+
+
+DATABASE = "dynamodb"
+"""The folder, in the data folder, that holds the database's files."""
 
 
 class WorkspaceBusy(Exception):
@@ -56,9 +62,29 @@ class Workspace:
             (self.folder / ".gitignore").write_text("*\n", encoding="utf-8")
 
     def credentials(self) -> Credentials:
-        """The database's key pair: made at the first call, the same at every later one."""
-        stored = read_or_create(self.folder / "database-key.json", _new_credentials)
-        return Credentials(**json.loads(stored))
+        """The database's key pair: made at the first call, the same at every later one.
+
+        ValueError if it is damaged, or if it is missing where a database is: with another key pair
+        that would be empty.
+        """
+        path = self.folder / "database-key.json"
+        has_database = any((self.folder / DATABASE).glob("*.db"))
+        if has_database and not path.exists():
+            raise ValueError(f"{path} is missing. {self._how_to_restore_the_key()}")
+        credentials = _credentials_in(read_or_create(path, _new_credentials))
+        if credentials is None:
+            begin_anew = "Delete it to have a new one made; there is no database yet."
+            what_next = self._how_to_restore_the_key() if has_database else begin_anew
+            raise ValueError(f"{path} is damaged. {what_next}")
+        return credentials
+
+    def _how_to_restore_the_key(self) -> str:
+        return (
+            f"The database in {self.folder / DATABASE} opens with that key pair only. Put a copy "
+            "of the file back. If you have none, write it again as "
+            '{"access_key_id": "ID", "secret_access_key": "ID"}: both times ID is the name of the '
+            "database's file up to the first _. Or choose another data folder (DATA=…)."
+        )
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -136,6 +162,20 @@ def _sync_folder(folder: Path) -> None:
 
 def _new_credentials() -> bytes:
     return json.dumps(asdict(Credentials.random())).encode()
+
+
+def _credentials_in(stored: bytes) -> Credentials | None:
+    """None if that is no key pair."""
+    try:
+        content = json.loads(stored)
+    except (ValueError, RecursionError):
+        return None
+    match content:
+        case {"access_key_id": str(identifier), "secret_access_key": str(secret)}:
+            is_sound = KEY.fullmatch(identifier) and KEY.fullmatch(secret)
+            return Credentials(identifier, secret) if is_sound else None
+        case _:
+            return None
 
 
 def _random_text(length: int) -> str:

@@ -199,14 +199,22 @@ def strict_json(body: bytes) -> Any:
     if not body or body.startswith(BYTE_ORDER_MARK):
         raise InvalidInput("invalid-json", "Send a JSON object, without a byte order mark.")
     try:
-        text = body.decode()
+        return read_strictly(body)
+    except NotStrict as error:
+        raise InvalidInput("invalid-json", f"The body is not strict JSON: {error}") from None
+
+
+def read_strictly(encoded: bytes) -> Any:
+    """The value that the bytes mean as strict JSON; NotStrict, which says why, if they are none."""
+    try:
+        text = encoded.decode()
         value = json.loads(
             text, parse_float=Decimal, parse_constant=_refuse, object_pairs_hook=_unique_names
         )
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False, default=str).encode()  # fails on a lone surrogate
     except (ValueError, RecursionError, ArithmeticError) as error:
-        raise InvalidInput("invalid-json", f"The body is not strict JSON: {_why(error)}") from None
+        raise NotStrict(_why(error)) from None
     return value
 
 
@@ -228,7 +236,7 @@ def _why(error: ValueError | RecursionError | ArithmeticError) -> str:
 
 
 class NotStrict(ValueError):
-    """JSON that Python's parser takes and that the standard does not."""
+    """No JSON, or JSON that Python's parser takes and that the standard does not."""
 
 
 def _refuse(constant: str) -> None:

@@ -36,7 +36,9 @@ def verify_all(services: Services, fields: Any, deadline: Deadline) -> dict[str,
         check = Verification(services, user, counts)
         try:
             reached = check.run(after, deadline)
-            entries = entries_behind(services, user) if reached is None else 0
+            entries = 0
+            if reached is None:
+                entries = entries_behind(services, user, services.primary.last_cursor(user))
         except Exception as error:  # one user's trouble must not hold up the others
             log.error("verification failed", extra={"user": user, **told(error)})
             counts.update(users=1, failed=1)

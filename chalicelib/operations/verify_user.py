@@ -33,7 +33,8 @@ def verify_user(services: Services, fields: Any, deadline: Deadline) -> dict[str
 
     If not, `difference` names the log, the first cursor and what is wrong there, without content.
     In the partition, `rebuild_partition` mends it; in the primary, which is looked at to its end, a
-    person must. `behind` is how many entries still wait for a sync: no fault.
+    person must. `entries` is the cursor of the primary's last entry, 0 where the user has none;
+    `behind` is how many entries still wait for a sync: no fault.
     """
     event = Event(fields, services.issuer)
     user = event.user()
@@ -44,19 +45,20 @@ def verify_user(services: Services, fields: Any, deadline: Deadline) -> dict[str
     reached = check.run(cursor, deadline)
     if reached is not None:
         return to_be_resumed({"user": user, "cursor": reached}, counts, user=user)
+    entries = services.primary.last_cursor(user)
     return finished(
         counts,
         user=user,
         equal=check.difference is None,
         difference=check.difference,
-        behind=entries_behind(services, user),
+        entries=entries,
+        behind=entries_behind(services, user, entries),
     )
 
 
-def entries_behind(services: Services, user: UserId) -> int:
-    """How many entries still wait for a sync."""
-    behind = services.primary.last_cursor(user) - services.open_partition(user).tail()
-    return max(0, behind)
+def entries_behind(services: Services, user: UserId, entries: int) -> int:
+    """How many of the primary's entries still wait for a sync."""
+    return max(0, entries - services.open_partition(user).tail())
 
 
 class Verification:

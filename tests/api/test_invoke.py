@@ -97,7 +97,7 @@ def test_trouble_is_told_beside_the_answer(server: Server) -> None:
     done = invoke(server.data, "sweep", "{}")
     answer = json.loads(done.stdout)
     assert (answer["done"], answer["failed"] >= 1) == (True, True)
-    assert re.search(rf"sync failed user={user} error=\w+ at=", done.stderr)
+    assert re.search(rf"sync failed user={user} error=Unreadable damage=.+ at=", done.stderr)
     assert subject not in done.stderr
 
 
@@ -132,7 +132,19 @@ def test_a_place_that_each_call_names_is_told_once() -> None:
     assert found["images"] == [1, 1]
 
 
-@pytest.mark.parametrize("event", ['{"subject": 3}', "[]", "{"])
+@pytest.mark.parametrize(
+    "event",
+    [
+        '{"subject": 3}',
+        "[]",
+        "{",
+        '{"subject": "bob2", "subject": "bob"}',
+        '{"limit": NaN}',
+        '{"subject": "\\ud800"}',
+        "\udcff",  # a byte that is not UTF-8, as Python hands it on from the command line
+        "[" * 100_000,
+    ],
+)
 def test_a_wrong_event_is_explained(server: Server, event: str) -> None:
     """Nothing is done, and the field is named."""
     done = invoke(server.data, "sync_user", event)

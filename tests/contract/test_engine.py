@@ -123,6 +123,21 @@ def test_an_engine_whose_owner_was_killed_is_ended(
         assert client(engine.connection).list_tables()["TableNames"] == ["table"]
 
 
+def test_an_engine_that_no_file_names_is_not_joined_by_a_second(
+    tmp_path: Path, credentials: Credentials, engine_files: Path
+) -> None:
+    """Two of them would write one database, each without the other's knowledge."""
+    with Engine.start(tmp_path, credentials, engine_files):
+        (tmp_path / "engine.pid").unlink()
+        with (
+            pytest.raises(EngineError, match="Another database process holds"),
+            Engine.start(tmp_path, credentials, engine_files),
+        ):
+            pass
+    with Engine.start(tmp_path, credentials, engine_files) as engine:
+        assert client(engine.connection).list_tables()["TableNames"] == []
+
+
 def test_a_process_that_only_has_the_old_number_is_spared(
     tmp_path: Path, credentials: Credentials, engine_files: Path
 ) -> None:

@@ -67,7 +67,7 @@ def environ(aws: Aws, tmp_path: Path) -> dict[str, str]:
 def refused(command: str, stage: str, environ: dict[str, str]) -> str:
     """The message with which the command ends, before it has packaged anything."""
     done = subprocess.run(
-        [sys.executable, "-m", "deploy", command, stage],
+        [sys.executable, "-m", "deploy", command, "--", stage],
         cwd=ROOT,
         env=environ,
         capture_output=True,
@@ -217,7 +217,38 @@ def test_no_shell_reads_what_the_stage_is_called(command: str, tmp_path: Path) -
             check=True,
         )
         assert not trap.exists()
-        assert f'-m deploy {command} "$STAGE"' in shown.stdout
+        assert f'-m deploy {command} -- "$STAGE"' in shown.stdout
+
+
+@pytest.mark.parametrize("command", ["package", "deploy", "destroy"])
+def test_a_stage_that_looks_like_an_option_is_only_not_there(
+    command: str, environ: dict[str, str]
+) -> None:
+    assert "it has: dev, prod" in refused(command, "-x", environ)
+
+
+@pytest.mark.parametrize("given", [GIVEN, "nonsense"])
+def test_parameters_for_a_package_alone_are_not_passed_over(
+    given: str, environ: dict[str, str]
+) -> None:
+    environ["PARAMETERS"] = given
+    assert "make package takes no PARAMETERS" in refused("package", "dev", environ)
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        *(("help", name) for name in ("PORT", "DATA", "HOSTS")),
+        *(("-Bn simulate", name) for name in ("SEEDS", "ARGS")),
+        *(("-Bn soak", "MINUTES"), ("-Bn test-deployed", "STAGED"), ("-Bn bench", "PYTHON")),
+    ],
+)
+def test_make_reads_nothing_in_what_it_is_given(words: str, name: str, tmp_path: Path) -> None:
+    """Neither for what it runs (-n only shows that) nor for the environment of it."""
+    trap = tmp_path / "run"
+    given = f"{name}=$(shell touch {trap})8000"
+    subprocess.run(["make", *words.split(), given], cwd=ROOT, capture_output=True, check=True)
+    assert not trap.exists()
 
 
 # The stages

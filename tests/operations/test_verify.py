@@ -36,18 +36,18 @@ def verify(store: Store) -> Answer:
 def test_verify_equal_logs(store: Store) -> None:
     """Images, stubs and deletions that agree are equal, and each was looked at."""
     library(store)
-    assert verify(store) == EQUAL | {"compared": 7, "outdated": 0}
+    assert verify(store) == EQUAL | {"compared": 7, "outdated": 0, "entries": 7}
 
 
 def test_verify_nobody(store: Store) -> None:
-    """Two empty logs are equal."""
-    assert verify(store) == EQUAL | {"compared": 0, "outdated": 0}
+    """Two empty logs are equal; a mistyped name is noticed by its 0 entries."""
+    assert verify(store) == EQUAL | {"compared": 0, "outdated": 0, "entries": 0}
 
 
 def test_verify_many_chunks(store: Store) -> None:
     """Every entry is compared once, however many chunks they come in."""
     fill_synced(store, 230)
-    assert verify(store) == EQUAL | {"compared": 230, "outdated": 0}
+    assert verify(store) == EQUAL | {"compared": 230, "outdated": 0, "entries": 230}
     change(store, 217, count={"N": "1"})
     assert verify(store)["difference"]["cursor"] == 217
 
@@ -57,20 +57,21 @@ def test_verify_behind_is_no_fault(store: Store, many: int) -> None:
     """What waits for its sync is told by its number, and is no difference."""
     fill_synced(store, 2)
     store.save(ALICE, many)
-    assert verify(store) == EQUAL | {"compared": 2, "outdated": 0, "behind": many}
+    counts = {"compared": 2, "outdated": 0, "entries": 2 + many, "behind": many}
+    assert verify(store) == EQUAL | counts
 
 
 def test_verify_never_synced(store: Store) -> None:
     """A partition with nothing in it yet is as equal as it is behind."""
     store.save(ALICE, 3)
-    assert verify(store) == EQUAL | {"compared": 0, "outdated": 0, "behind": 3}
+    assert verify(store) == EQUAL | {"compared": 0, "outdated": 0, "entries": 3, "behind": 3}
 
 
 def test_verify_deletion_that_waits_for_its_sync(store: Store) -> None:
     """The image still stands in the partition: that is no difference until the sync has come."""
     fill_synced(store, 3)
     delete_unsynced(store, 2)
-    assert verify(store) == EQUAL | {"compared": 3, "outdated": 0, "behind": 1}
+    assert verify(store) == EQUAL | {"compared": 3, "outdated": 0, "entries": 4, "behind": 1}
 
 
 def test_verify_damage_under_a_deletion_that_waits(store: Store) -> None:
@@ -114,7 +115,7 @@ def test_verify_older_form_is_counted_not_blamed(store: Store, version: str) -> 
     """A row in an older form says the same: it is counted as outdated."""
     fill_synced(store, 3)
     change(store, 2, version={"N": version})
-    assert verify(store) == EQUAL | {"compared": 3, "outdated": 1}
+    assert verify(store) == EQUAL | {"compared": 3, "outdated": 1, "entries": 3}
 
 
 def test_verify_image_changed_in_an_older_form(store: Store) -> None:
@@ -132,7 +133,7 @@ def test_verify_whole_partition_gone(store: Store) -> None:
     """A partition that was removed is behind, and equal as far as it goes: a sync fills it."""
     library(store)
     clear(store)
-    assert verify(store) == EQUAL | {"compared": 0, "outdated": 0, "behind": 7}
+    assert verify(store) == EQUAL | {"compared": 0, "outdated": 0, "entries": 7, "behind": 7}
 
 
 def test_verify_primary_that_lost_its_end(store: Store) -> None:

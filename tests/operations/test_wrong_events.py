@@ -130,7 +130,8 @@ def known_counts(store: Store, name: str) -> Mapping[str, int]:
     return {
         field: value
         for field, value in counts.items()
-        if field not in ("done", "user", "cursor", "behind", "through", "readUnits", "equal")
+        if field
+        not in ("done", "user", "cursor", "behind", "entries", "through", "readUnits", "equal")
         and isinstance(value, int)
     }
 

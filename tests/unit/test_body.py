@@ -1,4 +1,4 @@
-"""Where a request's body ends: strictly by RFC 9112, from bytes as they come over the wire."""
+"""Where a request's head and body end: strictly by RFC 9112, from bytes as they come."""
 
 import http.client
 import io
@@ -6,13 +6,13 @@ import io
 import pytest
 
 from chalicelib.api.request import MAX_BODY
-from local.body import BodyRefused, read_body
+from local.body import BodyRefused, FieldLines, is_request_line, read_body
 
 
 def read(headers: bytes, body: bytes) -> tuple[bytes, bytes]:
     """The body, and what is left for the next request."""
     stream = io.BytesIO(headers + b"\r\n" + body)
-    parsed = http.client.parse_headers(stream)
+    parsed = http.client.parse_headers(FieldLines(stream))
     return read_body(parsed, stream), stream.read()
 
 
@@ -57,6 +57,8 @@ def test_reads_the_body_and_nothing_more(headers: bytes, wire: bytes, body: byte
         (b"Content-Length: 2\r\n 2\r\n", b"{}"),
         (b"X: a\r\n\tb\r\nContent-Length: 2\r\n", b"{}"),
         (b"Transfer-Encoding: chunked\r\n", b""),
+        (b"Transfer-Encoding: chunked\r\n", b"2;a\rb\r\n{}\r\n0\r\n\r\n"),
+        (b"Transfer-Encoding: chunked\r\n", b"2;a\0b\r\n{}\r\n0\r\n\r\n"),
     ],
 )
 def test_refuses_any_doubt_about_where_it_ends(headers: bytes, wire: bytes) -> None:
@@ -64,6 +66,48 @@ def test_refuses_any_doubt_about_where_it_ends(headers: bytes, wire: bytes) -> N
     with pytest.raises(BodyRefused) as refused:
         read(headers, wire)
     assert refused.value.code == "bad-request"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        b"X-A: b\rTransfer-Encoding: chunked\r\n",
+        b"X-A: b\r\r\n",
+        b"\r\r\n",
+        b"X-A: b\rc\n",
+        b"X-A: b\0\r\n",
+        b"X-A: b\x0bc\r\n",
+        b"X\0A: b\r\n",
+        b": b\r\n",
+        b"X-A\r\n",
+        b"X A: b\r\n",
+        b"X-A : b\r\n",
+        b" \r\n",
+        b"From someone: once\r\n",
+        b"X-A: b",
+    ],
+)
+def test_refuses_what_is_no_header_line(headers: bytes) -> None:
+    """Python's own parser makes two headers of the first, and none of others."""
+    with pytest.raises(BodyRefused):
+        http.client.parse_headers(FieldLines(io.BytesIO(headers)))
+
+
+@pytest.mark.parametrize("line", [b"", b"\x0b", b" ", b"X: y\rX: y", b"X", b": y", b"\r"])
+def test_refuses_what_is_no_trailer(line: bytes) -> None:
+    """A line of blanks does not end them: for others they go on."""
+    wire = b"0\r\n" + line + b"\r\nX: y\r\n\r\n"
+    if not line:
+        assert read(b"Transfer-Encoding: chunked\r\n", wire) == (b"", b"X: y\r\n\r\n")
+        return
+    with pytest.raises(BodyRefused):
+        read(b"Transfer-Encoding: chunked\r\n", wire)
+
+
+@pytest.mark.parametrize("line", [b"GET /\rX HTTP/1.1\r\n", b"GET /\0 HTTP/1.1\n", b"GET / H"])
+def test_refuses_what_is_no_request_line(line: bytes) -> None:
+    assert is_request_line(b"GET / HTTP/1.1\r\n")
+    assert not is_request_line(line)
 
 
 @pytest.mark.parametrize("chunked", [False, True])

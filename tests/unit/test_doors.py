@@ -72,6 +72,9 @@ def test_a_request_names_one_host(hosts: tuple[str, ...]) -> None:
         ("HTTP://LOCALHOST:8000", None),
         ("http://evil.example/api/health", 421),
         ("http://localhost:8000@evil.example/", 421),
+        ("ftp://evil.example/api/health", 421),
+        ("ftp://127.0.0.1:8000/api/health", 421),
+        ("view-source+x.1://localhost:8000", 421),
     ],
 )
 def test_a_whole_url_as_target_must_be_its_own_too(target: str, status: int | None) -> None:

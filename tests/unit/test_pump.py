@@ -349,6 +349,22 @@ def test_another_streams_checkpoint_is_not_used(bench: Bench) -> None:
     assert bench.events == [[1, 2, 3]]
 
 
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"\xff", b"[]", b"3", b"{}", b'{"stream": "s", "shards": []}', b"[" * 10**5],
+)
+def test_a_damaged_checkpoint_is_dropped_and_the_sweep_runs(
+    bench: Bench, content: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Reading begins at the oldest record; what is forgotten by now is the sweep's."""
+    (bench.folder / "checkpoint.json").write_bytes(content)
+    bench.run()
+    assert (bench.events, len(bench.sweeps)) == ([[1, 2, 3]], 1)
+    assert caplog.text.count("damaged") == 1
+    bench.run()
+    assert (bench.events, len(bench.sweeps)) == ([[1, 2, 3]], 1)
+
+
 def test_the_event_has_lambdas_shape() -> None:
     """Records carry their source and a number for a time, as Lambda's JSON does."""
     (found,) = lambda_event([record(1)], ARN)["Records"]

@@ -31,11 +31,17 @@ PATHS = ["/thing", "/nothing", JWKS_PATH, AUTHORIZE_PATH, TOKEN_PATH, "/drawn/76
 class Served:
     port: int
     free: int = FOR_REQUESTS
+    is_away: bool = False
     header: str = "plain"
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    def look(self, _folder: Path) -> int:
+        if self.is_away:
+            raise FileNotFoundError
+        return self.free
 
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=20)
@@ -66,7 +72,7 @@ def served(folder: Path) -> Iterator[Served]:
 
     assert thing
     doors = Doors.of(state.port, "", ())
-    room = Room(folder, lambda _folder: state.free)
+    room = Room(folder, state.look)
     own = Owned(Issuer(folder), doors.origins)
     own.state = state
     server = make_server(app, state.port, Around(own, doors, room))
@@ -137,12 +143,46 @@ def test_without_room_on_the_disk_nothing_is_changed_and_reading_goes_on(small: 
     assert httpx.post(url).status_code == 200
 
 
+def test_without_its_folder_nothing_is_changed_and_reading_goes_on(small: Served) -> None:
+    url = f"{small.url}/thing"
+    small.is_away = True
+    refused = httpx.post(url)
+    assert (refused.status_code, refused.json()["code"]) == (503, "data-folder-away")
+    assert httpx.get(url).status_code == 200
+    small.is_away = False
+    assert httpx.post(url).status_code == 200
+
+
 @pytest.mark.parametrize("value", ["a\r\nSet-Cookie: x=y", "a\nb", "a\rb", "a\0b", "😀"])
 def test_a_header_with_a_line_break_is_never_sent(small: Served, value: str) -> None:
     small.header = value
     answer = httpx.get(f"{small.url}/own")
     assert (answer.status_code, answer.json()["code"]) == (500, "internal-error")
     assert not {"Location", "Set-Cookie"} & set(answer.headers)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"X-A: b\rX-B: c",
+        b"X-A: b\rTransfer-Encoding: chunked",
+        b"X-A: b\0",
+        b": b",
+        b"X-A",
+        b"\r",
+        b" folded",
+    ],
+)
+def test_a_head_with_two_meanings_ends_the_connection(small: Served, line: bytes) -> None:
+    """What comes behind it is no request of its own."""
+    host = b"Host: 127.0.0.1:%d\r\n" % small.port
+    first = b"POST /thing HTTP/1.1\r\n" + host + line + b"\r\nContent-Length: 0\r\n\r\n"
+    with small.connect() as connection:
+        connection.sendall(first + b"GET /thing HTTP/1.1\r\n" + host + b"\r\n")
+        with connection.makefile("rb") as answer:
+            said = answer.read()
+    assert said.startswith(b"HTTP/1.1 400 ")
+    assert said.count(b"HTTP/1.1") == 1
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET /th", b"GET /thing HTTP/1.1\r\nHost: x\r\nX: "])

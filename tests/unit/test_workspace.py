@@ -64,6 +64,34 @@ def test_the_key_pair_can_be_read_by_its_owner_only(tmp_path: Path) -> None:
     assert mode(tmp_path / "database-key.json") == 0o600
 
 
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"\xff", b"[]", b"{}", b'{"access_key_id": 1, "secret_access_key": "a"}',
+     b'{"access_key_id": "", "secret_access_key": "a"}', b"[" * 10**5],
+)  # fmt: skip
+def test_a_damaged_key_pair_is_named_with_what_to_do(tmp_path: Path, content: bytes) -> None:
+    """Where there is a database, deleting the file would hide it."""
+    (tmp_path / "database-key.json").write_bytes(content)
+    with pytest.raises(ValueError, match=r"database-key\.json is damaged\. Delete it"):
+        Workspace(tmp_path).credentials()
+    with_database(tmp_path)
+    with pytest.raises(ValueError, match=r"database-key\.json is damaged\. .*Put a copy"):
+        Workspace(tmp_path).credentials()
+
+
+def test_a_database_is_not_opened_with_a_new_key_pair(tmp_path: Path) -> None:
+    """It would be an empty library, without a word."""
+    with_database(tmp_path)
+    with pytest.raises(ValueError, match=r"database-key\.json is missing\. .*Put a copy"):
+        Workspace(tmp_path).credentials()
+    assert not (tmp_path / "database-key.json").exists()
+
+
+def with_database(folder: Path) -> None:
+    (folder / "dynamodb").mkdir()
+    (folder / "dynamodb" / "abc_us-east-1.db").touch()
+
+
 def test_a_key_pair_is_not_shown() -> None:
     """A key pair that ends up in a log or a traceback tells nothing."""
     keys = Credentials("IDENTIFIER", "SECRET")
