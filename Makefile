@@ -42,7 +42,7 @@ NETWORK = { echo 'The packages could not be fetched; see above. Check the networ
 
 OPENAPI := $(PY) -c "import json, chalicelib.api.openapi as o; print(json.dumps(o.document()))"
 
-.PHONY: help run gallery token demo import invoke package deploy destroy test test-deployed simulate chaos soak screenshots bench schema lock check clean
+.PHONY: help run gallery token demo import invoke package deploy destroy test test-deployed simulate chaos soak screenshots bench schema lock format check clean
 
 help:
 	@echo 'make run                          serve on http://127.0.0.1:PORT, with all data in DATA'
@@ -58,6 +58,7 @@ help:
 	@echo 'make test-deployed                deploy to an emulator of AWS on this machine, and test that'
 	@echo 'make simulate SEEDS=0..2000       long runs for docs/reliability.md: simulation,'
 	@echo 'make chaos / make soak            and chaos on the real engine'
+	@echo 'make format                       format all code, and mend what the linters can'
 	@echo 'make check                        lint, formatting and types, of the gallery too'
 	@echo 'make bench                        what things cost, beside what they are compared with'
 	@echo 'make screenshots                  take the pictures in docs/screenshots anew'
@@ -139,6 +140,11 @@ soak: .venv/installed
 # The API's types in TypeScript, from its OpenAPI document.
 schema: .venv/installed gallery/node_modules/installed
 	@$(OPENAPI) | $(NPM) run --silent schema
+
+format: .venv/installed gallery/node_modules/installed
+	@$(PY) -m ruff check --fix --quiet
+	@$(PY) -m ruff format --quiet
+	@$(NPM) run --silent format -- --log-level warn
 
 check: .venv/installed gallery/node_modules/installed
 	@$(PY) -m ruff check

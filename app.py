@@ -36,17 +36,17 @@ from chalicelib.config import (
     sweep_read_units,
     table_names,
 )
-from chalicelib.dynamo import CALL_SECONDS, Dynamo
-from chalicelib.entries import UserId
-from chalicelib.http_engine import HttpDynamo
-from chalicelib.metrics import Metrics, print_line
+from chalicelib.dynamodb.client import HttpDynamo
+from chalicelib.dynamodb.protocol import CALL_SECONDS, Dynamo
+from chalicelib.model.entries import UserId
+from chalicelib.model.timing import Deadline
 from chalicelib.operations import OPERATIONS
 from chalicelib.services import Services
-from chalicelib.timing import Deadline
+from chalicelib.telemetry.metrics import Metrics, print_line
 
 if TYPE_CHECKING:
-    from chalicelib.auth import Authenticator
-    from chalicelib.dead_letters import DeadLetters
+    from chalicelib.auth.tokens import Authenticator
+    from chalicelib.sync.dead_letters import DeadLetters
 
 AUTHORIZER_TTL = 60
 """Seconds for which API Gateway may keep an authorizer's answer for a token."""
@@ -93,7 +93,7 @@ def dynamo_for() -> Callable[[UserId], Dynamo] | None:
     role = reader_role(os.environ)
     if role is None:
         return None
-    from chalicelib.botocore_reader import ReaderRole
+    from chalicelib.dynamodb.reader_role import ReaderRole
 
     return ReaderRole.from_environment(role, dynamo(), time.time).dynamo
 
@@ -107,14 +107,16 @@ def dead_letters() -> "DeadLetters":
     queue = dead_letter_queue(os.environ)
     if queue is None:
         return no_dead_letters()
-    from chalicelib.botocore_letters import SqsDeadLetters
+    from chalicelib.sync.sqs_dead_letters import SqsDeadLetters
 
     return SqsDeadLetters.from_environment(queue)
 
 
 @functools.cache
 def authenticator() -> "Authenticator":
-    from chalicelib.auth import make_authenticator  # slow to load, and of use to authorize alone
+    from chalicelib.auth.tokens import (
+        make_authenticator,  # slow to load, and of use to authorize alone
+    )
 
     return make_authenticator(oidc(os.environ))
 
@@ -245,10 +247,10 @@ def read_api(event: Any, context: Any) -> Any:
 
 @app.on_dynamodb_record(STREAM_ARN, batch_size=100, starting_position="TRIM_HORIZON")
 def on_images(event: DynamoDBEvent) -> dict[str, Any]:
-    from chalicelib import doorbell
+    from chalicelib.sync import stream_handler
 
-    wired, deadline = services(), deadline_of(event.context)
-    return doorbell.ring(event.to_dict(), wired.syncer, wired.metrics, deadline)
+    deadline = deadline_of(event.context)
+    return stream_handler.handle(event.to_dict(), services().syncer, services().metrics, deadline)
 
 
 @app.schedule(Rate(5, unit=Rate.MINUTES))

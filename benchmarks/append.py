@@ -17,7 +17,7 @@ from benchmarks.common import (
     milliseconds,
     told,
 )
-from chalicelib.items import entry_from_item
+from chalicelib.store.items import entry_from_item
 from tests.support import overheard
 
 TIMES = 100

@@ -111,7 +111,7 @@ class Starts:
 
     def _trusting(self, task: Path) -> dict[str, str]:
         """Whom the package itself would believe, and the endpoint besides."""
-        own = task / "chalicelib/amazon-roots.pem"
+        own = task / "chalicelib/dynamodb/amazon-roots.pem"
         usual = own if own.exists() else task / "botocore/cacert.pem"
         file = self._folder / f"{usual.stem}-and-the-endpoint.pem"
         file.write_bytes(usual.read_bytes() + b"\n" + self._certificate.read_bytes())

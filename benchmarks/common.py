@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chalicelib.entries import Cursor, Entry, Payload, Row, UserId
-from chalicelib.items import entry_to_item, row_to_item
-from chalicelib.projection import to_row
+from chalicelib.model.entries import Cursor, Entry, Payload, Row, UserId
+from chalicelib.store.items import entry_to_item, row_to_item
+from chalicelib.sync.projection import to_row
 
 ROOT = Path(__file__).resolve().parent.parent
 USER = UserId("u" * 43)

@@ -15,14 +15,14 @@ from benchmarks.common import row
 from benchmarks.growth import Measured
 from chalicelib.bootstrap import build, new_mark
 from chalicelib.botocore_client import client
-from chalicelib.config import TableNames
-from chalicelib.connections import Reply
-from chalicelib.entries import START, Cursor, Row, UserId
-from chalicelib.http_engine import HttpDynamo
-from chalicelib.items import row_to_item
-from chalicelib.tables import create_tables
-from chalicelib.tails import Tail
-from local.engine import cache_dir, ensure_installed
+from chalicelib.dynamodb.client import HttpDynamo
+from chalicelib.dynamodb.connections import Reply
+from chalicelib.model.entries import START, Cursor, Row, UserId
+from chalicelib.store.items import row_to_item
+from chalicelib.store.table_names import TableNames
+from chalicelib.store.tables import create_tables
+from chalicelib.store.tail_cache import Tail
+from local.dynamodb_local import cache_dir, ensure_installed
 from tests.databases import database
 
 PAGE = 50
@@ -104,7 +104,7 @@ def every_second_deleted() -> Log:
 
 READS: Sequence[tuple[str, Callable[[], Log], int | None]] = (
     ("the 10,000 oldest deleted: first page", oldest_deleted, None),
-    ("the same: last page, 25 images and 10,000 stubs", oldest_deleted, DELETED + 26),
+    ("the same: last page, 25 images and 10,000 tombstones", oldest_deleted, DELETED + 26),
     ("the 10,000 newest deleted, from the newest on: first page", newest_deleted, None),
     ("the same, from the oldest of them on: first page", newest_deleted_upwards, None),
     ("10,000 deleted, each before the next was saved: first page", each_deleted_at_once, None),

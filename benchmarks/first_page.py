@@ -20,7 +20,7 @@ from pathlib import Path
 
 from playwright.sync_api import CDPSession, Page
 
-from local.drawn import DRAWN, PATH
+from local.placeholder_images import DRAWN, PATH
 from tests.api.server import Server, running
 from tests.api.support import fill_with_demo
 from tests.browser.chromium import launched

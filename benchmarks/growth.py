@@ -26,13 +26,13 @@ from benchmarks.common import (
 )
 from chalicelib.bootstrap import build
 from chalicelib.botocore_client import client
-from chalicelib.config import TableNames
-from chalicelib.entries import Cursor, UserId
-from chalicelib.http_engine import HttpDynamo
-from chalicelib.items import row_to_item
+from chalicelib.dynamodb.client import HttpDynamo
+from chalicelib.model.entries import Cursor, UserId
 from chalicelib.services import Services
-from chalicelib.tables import create_tables
-from local.engine import cache_dir, ensure_installed
+from chalicelib.store.items import row_to_item
+from chalicelib.store.table_names import TableNames
+from chalicelib.store.tables import create_tables
+from local.dynamodb_local import cache_dir, ensure_installed
 from tests.databases import database
 
 SMALL, LARGE = UserId("s" * 43), UserId("l" * 43)

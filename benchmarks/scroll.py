@@ -24,7 +24,7 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from local.drawn import DRAWN, PATH
+from local.placeholder_images import DRAWN, PATH
 from tests.api.server import running
 from tests.browser.bulk import entry, write_library
 from tests.browser.chromium import held, launched, metrics, watched

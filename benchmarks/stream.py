@@ -24,10 +24,10 @@ from benchmarks.common import (
     told,
     wall,
 )
-from chalicelib import doorbell
 from chalicelib.bootstrap import build
 from chalicelib.config import table_names
-from chalicelib.http_engine import HttpDynamo
+from chalicelib.dynamodb.client import HttpDynamo
+from chalicelib.sync import stream_handler
 
 BATCH = 100
 CALL_SECONDS = 0.005
@@ -75,14 +75,14 @@ def main() -> None:
     print("  ten lanes, side by side:", lag(PARALLELISM, lambda n: max(one, n * batch / BATCH)))
 
 
-def ringing(users: int, at_once: int = doorbell.AT_ONCE) -> Callable[[], None]:
+def ringing(users: int, at_once: int = stream_handler.AT_ONCE) -> Callable[[], None]:
     dynamo = HttpDynamo.from_environment(os.environ)
     services = build(dynamo, table_names(os.environ), emit=lambda _line: None)
     event = {"Records": [record(f"user {number}".ljust(43, "-")) for number in range(users)]}
 
     def ring() -> None:
         deadline = services.clock.deadline(60)
-        answer = doorbell.ring(event, services.syncer, services.metrics, deadline, at_once)
+        answer = stream_handler.handle(event, services.syncer, services.metrics, deadline, at_once)
         if answer["batchItemFailures"]:
             raise SystemExit(f"It is not the batch that is meant: {answer}")
 

@@ -24,7 +24,7 @@ from benchmarks.common import (
 )
 from chalicelib.bootstrap import AT_ONCE, build
 from chalicelib.config import table_names
-from chalicelib.http_engine import HttpDynamo
+from chalicelib.dynamodb.client import HttpDynamo
 from chalicelib.operations.sweep import MAX_READ_UNITS, sweep
 
 USERS = 10_000_000

@@ -19,7 +19,7 @@ from benchmarks.common import (
 )
 from chalicelib.bootstrap import build
 from chalicelib.config import table_names
-from chalicelib.http_engine import HttpDynamo
+from chalicelib.dynamodb.client import HttpDynamo
 
 BACKLOG = 100
 CALL_SECONDS = 0.005

@@ -16,8 +16,8 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.common import ROOT, Result, milliseconds, payload, told
-from chalicelib.users import user_id
-from local.engine import free_port
+from chalicelib.model.user_keys import user_id
+from local.dynamodb_local import free_port
 from local.issuer import ISSUER
 from tests.api.server import Server, running
 from tests.api.support import sync

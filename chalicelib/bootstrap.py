@@ -5,22 +5,22 @@ import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from chalicelib.config import TableNames
-from chalicelib.dynamo import Dynamo
-from chalicelib.entries import Mark, UserId
-from chalicelib.metrics import NAMESPACE, Metrics, print_line
+from chalicelib.dynamodb.protocol import Dynamo
+from chalicelib.model.entries import Mark, UserId
+from chalicelib.model.timing import Backoff, Clock, always
 from chalicelib.services import Services
-from chalicelib.timing import Backoff, Clock, always
+from chalicelib.store.table_names import TableNames
+from chalicelib.telemetry.metrics import NAMESPACE, Metrics, print_line
 
 if TYPE_CHECKING:
-    from chalicelib.dead_letters import DeadLetters
+    from chalicelib.sync.dead_letters import DeadLetters
 
 WRITE_TRIES = 8
 READ_TRIES = 4
 
 AT_ONCE = 48
-"""Users whom work in the background has under way side by side. Each has one call under way at a
-time, so this is also the number of connections; `chalicelib.connections` keeps more than that."""
+"""Users that background work serves side by side. Each has one call under way at a time, so this is
+also the number of connections; `chalicelib.dynamodb.connections` keeps more than that."""
 
 MARK_BYTES = 6
 """That are random in a mark: two of 8 characters are the same once in 280 million million."""
@@ -31,7 +31,7 @@ def new_mark() -> Mark:
 
 
 def no_dead_letters() -> "DeadLetters":
-    from chalicelib.dead_letters import NoDeadLetters
+    from chalicelib.sync.dead_letters import NoDeadLetters
 
     return NoDeadLetters()
 
@@ -40,7 +40,7 @@ def build(
     dynamo: Dynamo,
     tables: TableNames,
     clock: Clock | None = None,
-    new_idem: Callable[[], str] = lambda: secrets.token_urlsafe(16),
+    new_request_id: Callable[[], str] = lambda: secrets.token_urlsafe(16),
     new_mark: Callable[[], Mark] = new_mark,
     uniform: Callable[[float, float], float] = random.uniform,
     emit: Callable[[str], None] = print_line,
@@ -64,10 +64,10 @@ def build(
         tables=tables,
         issuer=issuer,
         clock=clock,
-        patience=Backoff(READ_TRIES, 0.01, 0.2, clock.sleep, uniform),
+        read_backoff=Backoff(READ_TRIES, 0.01, 0.2, clock.sleep, uniform),
         backoff=Backoff(WRITE_TRIES, 0.02, 1.0, clock.sleep, uniform, may_retry),
         metrics=Metrics(emit, clock.now, namespace),
-        new_idem=new_idem,
+        new_request_id=new_request_id,
         new_mark=new_mark,
         new_dead_letters=dead_letters,
         at_once=at_once,

@@ -5,19 +5,14 @@ A missing or wrong variable is a ConfigError that names it. AWS's own variables 
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from chalicelib.errors import ConfigError
-from chalicelib.metrics import NAMESPACE
+from chalicelib.model.errors import ConfigError
+from chalicelib.store.table_names import TableNames
+from chalicelib.telemetry.metrics import NAMESPACE
 
 if TYPE_CHECKING:
-    from chalicelib.oidc import Oidc, SignIn
-
-
-class TableNames(NamedTuple):
-    primary: str
-    partition: str
-    idempotency: str
+    from chalicelib.auth.oidc import Oidc, SignIn
 
 
 def table_names(environ: Mapping[str, str]) -> TableNames:
@@ -65,7 +60,7 @@ def issuer(environ: Mapping[str, str]) -> str:
 
 
 def oidc(environ: Mapping[str, str]) -> "Oidc":
-    from chalicelib.oidc import Oidc
+    from chalicelib.auth.oidc import Oidc
 
     return Oidc(
         issuer=required(environ, "OIDC_ISSUER"),
@@ -77,7 +72,7 @@ def oidc(environ: Mapping[str, str]) -> "Oidc":
 
 def sign_in(environ: Mapping[str, str]) -> "SignIn | None":
     """For the gallery; None for a stage that names no client of its issuer for it."""
-    from chalicelib.oidc import SignIn
+    from chalicelib.auth.oidc import SignIn
 
     client = environ.get("OIDC_CLIENT_ID")
     if not client:

@@ -9,45 +9,45 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from chalicelib.config import TableNames
-from chalicelib.dynamo import Dynamo
-from chalicelib.entries import Mark, UserId
-from chalicelib.metrics import Metrics
-from chalicelib.partition import Partition
-from chalicelib.timing import Backoff, Clock
+from chalicelib.dynamodb.protocol import Dynamo
+from chalicelib.model.entries import Mark, UserId
+from chalicelib.model.timing import Backoff, Clock
+from chalicelib.store.partition import Partition
+from chalicelib.store.table_names import TableNames
+from chalicelib.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
-    from chalicelib.dead_letters import DeadLetters
-    from chalicelib.deletion import Deleter
-    from chalicelib.metering import MeteredDynamo
-    from chalicelib.positions import Positions
-    from chalicelib.primary import Primary
-    from chalicelib.sync import Syncer
-    from chalicelib.tails import Tails
-    from chalicelib.users import Users
+    from chalicelib.dynamodb.metering import MeteredDynamo
+    from chalicelib.store.checkpoints import Checkpoints
+    from chalicelib.store.primary import Primary
+    from chalicelib.store.tail_cache import TailCache
+    from chalicelib.store.users import Users
+    from chalicelib.sync.dead_letters import DeadLetters
+    from chalicelib.sync.deletion import Deleter
+    from chalicelib.sync.syncer import Syncer
 
 
 @dataclass(frozen=True)
 class Services:
-    """`issuer` is whose subjects operations may name; `backoff` is for tries at writes, `patience`
-    for those at reads. `dynamo_for` is what a user's partition is read through. `at_once` is how
-    many users work in the background may have under way side by side."""
+    """`issuer` is whose subjects operations may name; `backoff` is for tries at writes,
+    `read_backoff` for those at reads. `dynamo_for` is what a user's partition is read through.
+    `at_once` is how many users work in the background may have under way side by side."""
 
     dynamo: Dynamo
     dynamo_for: Callable[[UserId], Dynamo]
     tables: TableNames
     issuer: str
     clock: Clock
-    patience: Backoff
+    read_backoff: Backoff
     backoff: Backoff
     metrics: Metrics
-    new_idem: Callable[[], str]
+    new_request_id: Callable[[], str]
     new_mark: Callable[[], Mark]
     new_dead_letters: Callable[[], "DeadLetters"]
     at_once: int
 
     def open_partition(self, user: UserId) -> Partition:
-        return Partition(self.dynamo_for(user), self.tables.partition, user, self.patience)
+        return Partition(self.dynamo_for(user), self.tables.partition, user, self.read_backoff)
 
     @cached_property
     def primary(self) -> "Primary":
@@ -59,20 +59,20 @@ class Services:
 
     @cached_property
     def deleter(self) -> "Deleter":
-        from chalicelib.deletion import Deleter
+        from chalicelib.sync.deletion import Deleter
 
         return Deleter(self.primary, self.open_partition, self.syncer, self.backoff)
 
     @cached_property
     def users(self) -> "Users":
-        from chalicelib.users import Users
+        from chalicelib.store.users import Users
 
         return Users(self.dynamo, self.tables.primary)
 
     @cached_property
     def metered(self) -> "Metered":
-        from chalicelib.metering import MeteredDynamo
-        from chalicelib.users import Users
+        from chalicelib.dynamodb.metering import MeteredDynamo
+        from chalicelib.store.users import Users
 
         dynamo = MeteredDynamo(self.dynamo)
         return Metered(dynamo, Users(dynamo, self.tables.primary), self._syncer_over(dynamo))
@@ -82,20 +82,20 @@ class Services:
         return self.new_dead_letters()
 
     @cached_property
-    def positions(self) -> "Positions":
-        from chalicelib.positions import Positions
+    def checkpoints(self) -> "Checkpoints":
+        from chalicelib.store.checkpoints import Checkpoints
 
-        return Positions(self.dynamo, self.tables.idempotency)
+        return Checkpoints(self.dynamo, self.tables.idempotency)
 
     @cached_property
-    def _tails(self) -> "Tails":
-        from chalicelib.tails import Tails
+    def _tail_cache(self) -> "TailCache":
+        from chalicelib.store.tail_cache import TailCache
 
-        return Tails(self.clock.monotonic)
+        return TailCache(self.clock.monotonic)
 
     def _primary_over(self, dynamo: Dynamo) -> "Primary":
-        from chalicelib.idempotency import Markers
-        from chalicelib.primary import Primary
+        from chalicelib.store.idempotency import Markers
+        from chalicelib.store.primary import Primary
 
         return Primary(
             dynamo,
@@ -103,17 +103,17 @@ class Services:
             Markers(self.tables.idempotency),
             self.clock,
             self.backoff,
-            self.new_idem,
+            self.new_request_id,
             self.new_mark,
             self.metrics,
-            self._tails,
+            self._tail_cache,
         )
 
     def _syncer_over(self, dynamo: Dynamo) -> "Syncer":
-        from chalicelib.sync import Syncer
+        from chalicelib.sync.syncer import Syncer
 
         def partition(user: UserId) -> Partition:
-            return Partition(dynamo, self.tables.partition, user, self.patience)
+            return Partition(dynamo, self.tables.partition, user, self.read_backoff)
 
         return Syncer(self._primary_over(dynamo), partition, self.backoff, self.metrics)
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.metrics import Name
-from deploy.functions import API_HANDLER, READ_API, logical_id
+from chalicelib.telemetry.metrics import Name
+from deploy.permissions import API_HANDLER, READ_API, logical_id
 from deploy.stages import Stage
 
 Json = dict[str, Any]
@@ -85,7 +85,7 @@ def of_api(stage: Stage, name: str, statistic: str = "Sum") -> Metric:
 
 
 def ours(name: Name, statistic: str = "Sum") -> Metric:
-    """One that the code writes (`chalicelib.metrics`)."""
+    """One that the code writes (`chalicelib.telemetry.metrics`)."""
     return Metric(STACK, name, statistic)
 
 

@@ -10,7 +10,7 @@ from chalicelib.api.answer import Answer
 from chalicelib.api.gallery import HSTS
 from chalicelib.api.gateway import GATEWAY_RESPONSES, gateway_response
 from chalicelib.api.public import ELSEWHERE
-from deploy.functions import READ_API, logical_id
+from deploy.permissions import READ_API, logical_id
 from deploy.stages import LOG_DAYS, Stage
 
 READ_METHODS = frozenset({"GET", "HEAD"})
@@ -20,7 +20,7 @@ Json = dict[str, Any]
 
 BEARER = r"(?i)^bearer +[\w-]+\.[\w-]+\.[\w-]+ *$"
 """What of a header may be a token: for all else API Gateway answers 401 by itself, and no function
-runs. It lets through all that `chalicelib.auth` takes."""
+runs. It lets through all that `chalicelib.auth.tokens` takes."""
 
 TLS = "SecurityPolicy_TLS13_1_2_2021_06"
 """API Gateway's name of: TLS 1.2 and 1.3 alone. Left to itself it takes 1.0."""

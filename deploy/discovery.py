@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from chalicelib.auth import fetch_jwks, parse_jwks
+from chalicelib.auth.tokens import fetch_jwks, parse_jwks
 from deploy.parameters import HTTPS, SIGN_IN_ENDPOINTS
 from deploy.refusal import Refusal
 

@@ -7,7 +7,7 @@ be anybody. Attach these to operators' roles in place of that.
 from collections.abc import Mapping
 from typing import Any
 
-from deploy.functions import logical_id
+from deploy.permissions import logical_id
 from deploy.roles import allow, document
 
 CONTENT = ("get_images_for_user", "export_user", "erase_user")

@@ -1,11 +1,11 @@
-"""A role for each function, with what `deploy.functions` grants it and leave to write its log."""
+"""A role for each function, with what `deploy.permissions` grants it and leave to write its log."""
 
 from collections.abc import Iterable
 from typing import Any
 
-from chalicelib.botocore_reader import TAG
-from chalicelib.users import USERS_INDEX
-from deploy.functions import GRANTS, READ_API, USERS, Grants, logical_id
+from chalicelib.dynamodb.reader_role import TAG
+from chalicelib.store.users import USERS_INDEX
+from deploy.permissions import GRANTS, READ_API, USERS, Grants, logical_id
 from deploy.stages import Stage
 
 Json = dict[str, Any]

@@ -5,8 +5,8 @@ from typing import Any
 
 from pynamodb.models import Model
 
-from chalicelib.items import EXPIRES_AT
-from chalicelib.tables import MarkerItem, PartitionItem, PrimaryItem
+from chalicelib.store.items import EXPIRES_AT
+from chalicelib.store.tables import MarkerItem, PartitionItem, PrimaryItem
 from deploy.parameters import if_given
 from deploy.stages import Stage
 

@@ -5,9 +5,10 @@ from typing import Any
 
 from chalice.app import Chalice
 
+from chalicelib import VERSION
 from deploy import alarms, api, dashboard, operators, own_issuer
-from deploy.functions import API_HANDLER, GRANTS, READ_API, SWEEP, logical_id
 from deploy.parameters import conditions, if_given, parameters, template_rules
+from deploy.permissions import API_HANDLER, GRANTS, READ_API, SWEEP, logical_id
 from deploy.roles import READER_ROLE, arn, roles
 from deploy.stages import LOG_DAYS, Stage
 from deploy.tables import tables
@@ -31,7 +32,7 @@ OPERATION_SECONDS = 900
 def additions(stage: Stage, app: Chalice) -> Json:
     """`chalice package --merge-template` adds this, dictionaries deeply, all else as it is."""
     return {
-        "Description": f"Image Storage, stage {stage.name}",
+        "Description": f"Image Storage {VERSION}, stage {stage.name}",
         "Parameters": parameters(stage),
         "Rules": template_rules(),
         "Conditions": {
@@ -109,7 +110,7 @@ def _environment(stage: Stage, name: str) -> Json:
 
 
 def _event_source() -> Json:
-    """The stream's doorbell: each new entry, from the stream's beginning on."""
+    """The stream handler: each new entry, from the stream's beginning on."""
     return {
         "Stream": arn("PrimaryStream"),
         "StartingPosition": "TRIM_HORIZON",

@@ -1,6 +1,7 @@
 import type { Plugin } from "vite";
 import solid from "vite-plugin-solid";
 import { defineConfig } from "vitest/config";
+import manifest from "./package.json" with { type: "json" };
 
 /** `npm run dev` serves these sources beside a `make run` on this port, which has the rest. */
 const SERVER = `http://127.0.0.1:${process.env["PORT"] ?? "8000"}`;
@@ -23,6 +24,7 @@ function asServed(): Plugin {
 
 export default defineConfig({
   base: "./",
+  define: { "import.meta.env.VERSION": JSON.stringify(manifest.version) },
   plugins: [solid(), asServed()],
   server: {
     host: "127.0.0.1",

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from local.engine import EngineError
+from local.dynamodb_local import EngineError
 from local.room import DiskFull
 from local.workspace import DEFAULT_DATA, DEFAULT_PORT, NotRunning, Workspace, WorkspaceBusy
 

@@ -5,7 +5,7 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
-from local.drawn import SHAPES, url
+from local.placeholder_images import SHAPES, url
 
 COUNT = 2000
 

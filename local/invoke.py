@@ -12,10 +12,10 @@ from typing import Any
 from chalice.local import LambdaContext
 
 from chalicelib.api.request import NotStrict, read_strictly
-from chalicelib.dynamo import CALL_SECONDS
-from chalicelib.errors import ImageStorageError, InvalidEvent, LogDamaged
+from chalicelib.dynamodb.protocol import CALL_SECONDS
+from chalicelib.model.errors import ImageStorageError, InvalidEvent, LogDamaged
 from chalicelib.operations import OPERATIONS
-from local.letters import FileDeadLetters
+from local.dead_letters import FileDeadLetters
 from local.pump import streams_client
 from local.room import Room
 from local.terminal import log_to_terminal, show_metrics

@@ -1,7 +1,7 @@
 """The development issuer: it signs a token for any name, so that a laptop needs no accounts.
 
 It is no part of what is deployed, its key never leaves the folder that it was made in, and a
-deployed stage cannot be configured to accept its tokens (see `chalicelib.oidc.Oidc`).
+deployed stage cannot be configured to accept its tokens (see `chalicelib.auth.oidc.Oidc`).
 """
 
 import hashlib

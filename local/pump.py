@@ -20,8 +20,8 @@ from typing import Any, Self
 import botocore.session
 from botocore.exceptions import ClientError
 
-from chalicelib.timing import Clock
-from local.letters import FileDeadLetters
+from chalicelib.model.timing import Clock
+from local.dead_letters import FileDeadLetters
 from local.workspace import write_atomically
 
 BATCH = 100
@@ -225,7 +225,7 @@ class Pump:
         while not self.stop.is_set():
             try:
                 self._read_shards()
-            except Exception as error:  # the doorbell must go on, whatever happens
+            except Exception as error:  # the stream handler must go on, whatever happens
                 self._iterators.clear()  # one lives 15 minutes, and may have ended
                 self.stop.wait(self._trouble.begin(error))
 

@@ -16,13 +16,13 @@ from chalice.local import LambdaContext
 
 from chalicelib.api import access_log
 from chalicelib.config import cors_origins, table_names
-from chalicelib.tables import create_tables
+from chalicelib.store.tables import create_tables
+from local.dev_routes import JWKS_PATH, Own
 from local.doors import Doors
-from local.drawn import DRAWN
-from local.drawn import url as drawn_url
-from local.engine import Engine, cache_dir, ensure_installed
+from local.dynamodb_local import Engine, cache_dir, ensure_installed
 from local.issuer import AUDIENCE, ISSUER, Issuer
-from local.own import JWKS_PATH, Own
+from local.placeholder_images import DRAWN
+from local.placeholder_images import url as drawn_url
 from local.pump import Pump, Trouble
 from local.room import Room
 from local.server import HOST, Around, make_server

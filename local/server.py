@@ -41,7 +41,10 @@ from chalicelib.api.answer import Answer
 from chalicelib.api.gateway import gateway_response
 from chalicelib.api.problems import problem
 from chalicelib.api.public import ELSEWHERE, REST
-from local.body import (
+from local.dev_routes import Own
+from local.doors import SAFE, Asked, Doors, split
+from local.problems import local_problem
+from local.request_body import (
     BodyRefused,
     FieldLines,
     is_request_line,
@@ -50,9 +53,6 @@ from local.body import (
     takes_gzip,
     without_blanks,
 )
-from local.doors import SAFE, Asked, Doors, split
-from local.own import Own
-from local.problems import local_problem
 from local.room import Room
 
 HOST = "127.0.0.1"

@@ -32,7 +32,7 @@ def log_to_terminal(level: int) -> None:
 
 
 def show_metrics(line: str) -> None:
-    """Takes the app's lines of metrics (`chalicelib.metrics`)."""
+    """Takes the app's lines of metrics (`chalicelib.telemetry.metrics`)."""
     fields: dict[str, Any] = json.loads(line)
     del fields["_aws"]
     log.info("metrics", extra=fields)

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from chalicelib.bootstrap import build
-from chalicelib.config import TableNames, table_names
-from chalicelib.http_engine import HttpDynamo
-from chalicelib.tables import create_tables
-from local.engine import Connection, cache_dir, ensure_installed
+from chalicelib.config import table_names
+from chalicelib.dynamodb.client import HttpDynamo
+from chalicelib.store.table_names import TableNames
+from chalicelib.store.tables import create_tables
+from local.dynamodb_local import Connection, cache_dir, ensure_installed
 from local.terminal import Lines
 from tests.databases import database
 from tests.support import Store

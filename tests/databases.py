@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from local.engine import Connection, Engine
+from local.dynamodb_local import Connection, Engine
 from local.workspace import Credentials
 
 

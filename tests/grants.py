@@ -1,11 +1,11 @@
-"""What calls of AWS need of IAM, to be held against what `deploy.functions` grants."""
+"""What calls of AWS need of IAM, to be held against what `deploy.permissions` grants."""
 
 import functools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from chalicelib.config import TableNames
-from deploy.functions import GRANTS, USERS
+from chalicelib.store.table_names import TableNames
+from deploy.permissions import GRANTS, USERS
 
 TRANSACTED = {
     "Put": "PutItem",

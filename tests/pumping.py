@@ -1,4 +1,4 @@
-"""The real stream of a test's primary table, pumped into the real doorbell."""
+"""The real stream of a test's primary table, pumped into the real stream_handler."""
 
 import threading
 from collections.abc import Iterator, Mapping
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from chalicelib import doorbell
+from chalicelib.sync import stream_handler
 from local.pump import Pump
 from tests.support import Store
 
@@ -18,7 +18,9 @@ def pumping(store: Store, folder: Path) -> Iterator[list[Mapping[str, Any]]]:
 
     def function(event: dict[str, Any]) -> Mapping[str, Any]:
         records.extend(event["Records"])
-        return doorbell.ring(event, store.services.syncer, store.services.metrics, store.deadline)
+        return stream_handler.handle(
+            event, store.services.syncer, store.services.metrics, store.deadline
+        )
 
     pump = Pump.of(store.tables.primary, function, folder, threading.Event())
     thread = threading.Thread(target=pump.run)

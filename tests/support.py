@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib.bootstrap import build
-from chalicelib.config import TableNames
-from chalicelib.connections import Reply
-from chalicelib.dynamo import Dynamo
-from chalicelib.entries import Cursor, Entry, Image, Payload, Row, UserId, render
-from chalicelib.http_engine import HttpDynamo
-from chalicelib.items import entry_from_item, entry_to_item, row_from_item
-from chalicelib.log import Log
-from chalicelib.partition import Partition
+from chalicelib.dynamodb.client import HttpDynamo
+from chalicelib.dynamodb.connections import Reply
+from chalicelib.dynamodb.protocol import Dynamo
+from chalicelib.model.entries import Cursor, Entry, Image, Payload, Row, UserId, render
+from chalicelib.model.timing import Clock, Deadline
 from chalicelib.services import Services
-from chalicelib.timing import Clock, Deadline
+from chalicelib.store.items import entry_from_item, entry_to_item, row_from_item
+from chalicelib.store.log import Log
+from chalicelib.store.partition import Partition
+from chalicelib.store.table_names import TableNames
 
 ALICE = UserId("alice".ljust(43, "-"))
 BOB = UserId("bob".ljust(43, "-"))

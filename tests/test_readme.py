@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from local.engine import free_port
+from local.dynamodb_local import free_port
 from tests.api.server import Server, wait_until_healthy
 
 ROOT = Path(__file__).parents[1]

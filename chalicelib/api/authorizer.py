@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 from chalice.app import AuthResponse
 
-from chalicelib.errors import KeysUnavailable, Unauthenticated
-from chalicelib.metrics import Metrics
+from chalicelib.model.errors import KeysUnavailable, Unauthenticated
+from chalicelib.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
-    from chalicelib.auth import Caller
+    from chalicelib.auth.tokens import Caller
 
 EXPIRES_AT = "expiresAt"
 """The context member with the token's end: API Gateway caches what is answered here."""

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib.api.answer import Answer, json_answer, revalidated
 from chalicelib.api.request import Request
-from chalicelib.partition import Partition
-from chalicelib.timing import Deadline
+from chalicelib.model.timing import Deadline
+from chalicelib.store.partition import Partition
 
 if TYPE_CHECKING:
     from chalicelib.services import Services

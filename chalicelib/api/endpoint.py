@@ -15,11 +15,11 @@ from chalicelib.api.authorizer import EXPIRES_AT
 from chalicelib.api.call import Call
 from chalicelib.api.problems import problem, problem_of
 from chalicelib.api.request import Request
-from chalicelib.dynamo import CALL_SECONDS
-from chalicelib.entries import UserId
-from chalicelib.errors import HoleFound, ImageStorageError, InvalidInput, Unauthenticated
-from chalicelib.logs import told
+from chalicelib.dynamodb.protocol import CALL_SECONDS
+from chalicelib.model.entries import UserId
+from chalicelib.model.errors import HoleFound, ImageStorageError, InvalidInput, Unauthenticated
 from chalicelib.services import Services
+from chalicelib.telemetry.log_fields import error_fields
 
 REQUEST_SECONDS = 29.0 - CALL_SECONDS - 1.0
 """After so long nothing new is begun for a request: API Gateway waits 29 s (its integration
@@ -40,17 +40,17 @@ def respond(
 ) -> Response:
     """Runs the handler for the caller whom the authorizer found; every error becomes a problem."""
     try:
-        wired = services()
-        deadline = wired.clock.deadline(REQUEST_SECONDS)
-        call = Call(wired, read(request, wired.clock.now()), deadline)
+        composed = services()
+        deadline = composed.clock.deadline(REQUEST_SECONDS)
+        call = Call(composed, read(request, composed.clock.now()), deadline)
         with counted(call):
             answer = handler(call, *args, **path)
     except ImageStorageError as error:
         answer = problem_of(error)
         if answer.status >= 500:
-            log.error("request failed", extra={**named(request), **told(error)})
+            log.error("request failed", extra={**named(request), **error_fields(error)})
     except Exception as error:  # whatever it is, it is answered as a problem
-        log.error("unexpected error", extra={**named(request), **told(error)})
+        log.error("unexpected error", extra={**named(request), **error_fields(error)})
         answer = problem("internal-error")
     return response_of(answer)
 
@@ -110,7 +110,7 @@ def in_problem_details(event: Any, get_response: Callable[[Any], Response]) -> R
     try:
         response = get_response(event)
     except Exception as error:  # an event that is not API Gateway's
-        log.error("unexpected error", extra=told(error))
+        log.error("unexpected error", extra=error_fields(error))
         return response_of(problem("internal-error"))
     if not isinstance(response.body, dict) or "Code" not in response.body:
         return response

@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from chalicelib.api.answer import Answer
 from chalicelib.api.problems import problem
-from chalicelib.oidc import SignIn
+from chalicelib.auth.oidc import SignIn
 
 FOLDER = Path(__file__).resolve().parent.parent / "gallery"
 PAGE = "index.html"

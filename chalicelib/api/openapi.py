@@ -7,13 +7,13 @@ operations share are in `chalicelib.api.openapi_parts`.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from chalicelib import VERSION
 from chalicelib.api import openapi_parts as parts
 from chalicelib.api.openapi_parts import Fragment, ref
-from chalicelib.entries import START
-from chalicelib.idempotency import LIFETIME
-from chalicelib.removal import MAX_DELETIONS
+from chalicelib.model.entries import START
+from chalicelib.store.idempotency import LIFETIME
+from chalicelib.store.removal import MAX_DELETIONS
 
-VERSION = "1.0.0"
 """Of the API: a change that breaks clients counts up the first number."""
 
 SERVER = "../api"

@@ -17,8 +17,8 @@ from chalicelib.api.validation import (
     SEED_PATTERN,
     URL_PATTERN,
 )
-from chalicelib.entries import MAX_CURSOR, START
-from chalicelib.idempotency import LIFETIME
+from chalicelib.model.entries import MAX_CURSOR, START
+from chalicelib.store.idempotency import LIFETIME
 
 Fragment = dict[str, Any]
 """A part of the document, as JSON."""

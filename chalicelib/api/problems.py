@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from chalicelib.api.answer import UNSTORED, Answer
 from chalicelib.api.request import MAX_BODY
-from chalicelib.errors import (
+from chalicelib.model.errors import (
     BodyTooLarge,
     Contended,
     FieldError,

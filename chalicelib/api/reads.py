@@ -5,7 +5,7 @@ import json
 from chalicelib.api.answer import Answer
 from chalicelib.api.call import Call
 from chalicelib.api.request import Query, cursor_of
-from chalicelib.entries import START, Row
+from chalicelib.model.entries import START, Row
 
 
 def list_images(call: Call) -> Answer:

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from chalicelib.entries import MAX_CURSOR, NO_MARK, Cursor, Mark, UserId
-from chalicelib.errors import BodyTooLarge, FieldError, InvalidInput, UnsupportedMediaType
+from chalicelib.model.entries import MAX_CURSOR, NO_MARK, Cursor, Mark, UserId
+from chalicelib.model.errors import BodyTooLarge, FieldError, InvalidInput, UnsupportedMediaType
 
 MAX_BODY = 1024 * 1024
 """Bytes of a request body."""

@@ -7,8 +7,8 @@ from typing import Any
 from urllib.parse import quote
 
 from chalicelib.api.request import integer_of, may_be_rounded
-from chalicelib.entries import Payload
-from chalicelib.errors import FieldError, InvalidInput
+from chalicelib.model.entries import Payload
+from chalicelib.model.errors import FieldError, InvalidInput
 
 MAX_PROMPT = 10_000
 MAX_URL = 2_048

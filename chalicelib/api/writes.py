@@ -7,10 +7,10 @@ from chalicelib.api.answer import Answer, json_answer
 from chalicelib.api.call import Call
 from chalicelib.api.request import Query, cursor_of, idempotency_key, invalid_parameter, json_body
 from chalicelib.api.validation import image_of, images_of
-from chalicelib.entries import Cursor, Image, Payload, Position, render
-from chalicelib.errors import FieldError, ImageNotFound, InvalidInput
-from chalicelib.idempotency import idempotent_request
-from chalicelib.removal import MAX_DELETIONS
+from chalicelib.model.entries import Cursor, Image, Payload, Position, render
+from chalicelib.model.errors import FieldError, ImageNotFound, InvalidInput
+from chalicelib.store.idempotency import idempotent_request
+from chalicelib.store.removal import MAX_DELETIONS
 
 
 def save_image(call: Call) -> Answer:

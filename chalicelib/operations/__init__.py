@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.timing import Deadline
+from chalicelib.model.timing import Deadline
 
 if TYPE_CHECKING:
     from chalicelib.services import Services

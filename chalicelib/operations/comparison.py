@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.dynamo import MAX_TRANSACTION_ITEMS, Item
-from chalicelib.entries import Cursor, Entry, Row, UserId
-from chalicelib.items import ROW_PAYLOAD, place_of, row_to_item
-from chalicelib.partition import Partition
-from chalicelib.projection import to_row
-from chalicelib.versions import CURRENT, upgraded
+from chalicelib.dynamodb.protocol import MAX_TRANSACTION_ITEMS, Item
+from chalicelib.model.entries import Cursor, Entry, Row, UserId
+from chalicelib.model.row_versions import CURRENT, upgraded
+from chalicelib.store.items import ROW_PAYLOAD, place_of, row_to_item
+from chalicelib.store.partition import Partition
+from chalicelib.sync.projection import to_row
 
 ABOVE_ALL = Cursor((10**38 - 1) * 10**88)
 BELOW_ALL = Cursor(-ABOVE_ALL)
@@ -90,6 +90,6 @@ def _version(item: Mapping[str, Any]) -> int:
 
 
 def stripped(item: Item) -> Item:
-    """The row as its stub."""
+    """The row as its tombstone."""
     kept = {name: value for name, value in item.items() if name not in ROW_PAYLOAD}
     return {**kept, "kind": {"S": "erased"}}

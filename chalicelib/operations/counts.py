@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any
 
-from chalicelib.entries import MAX_CURSOR
+from chalicelib.model.entries import MAX_CURSOR
 from chalicelib.operations.event import Event
 
 

@@ -5,20 +5,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from chalicelib.dynamo import Item
-from chalicelib.entries import MAX_CURSOR, START, Cursor, UserId, leading_run
-from chalicelib.errors import Contended, HoleFound, InvalidEvent, LogDamaged, Unreadable
-from chalicelib.items import place_of
+from chalicelib.dynamodb.protocol import Item
+from chalicelib.model.entries import MAX_CURSOR, START, Cursor, UserId, leading_run
+from chalicelib.model.errors import Contended, HoleFound, InvalidEvent, LogDamaged, Unreadable
+from chalicelib.model.timing import Backoff, Deadline
 from chalicelib.operations.comparison import ABOVE_ALL, BELOW_ALL, stored_between
 from chalicelib.operations.counts import counts_of, finished, to_be_resumed
 from chalicelib.operations.event import Event
 from chalicelib.operations.salvage import BELOW_FIRST, Salvage, is_whole
-from chalicelib.partition import Partition
-from chalicelib.primary import Primary
-from chalicelib.removal import MAX_DELETIONS
 from chalicelib.services import Services
-from chalicelib.sync import Syncer
-from chalicelib.timing import Backoff, Deadline
+from chalicelib.store.items import place_of
+from chalicelib.store.partition import Partition
+from chalicelib.store.primary import Primary
+from chalicelib.store.removal import MAX_DELETIONS
+from chalicelib.sync.syncer import Syncer
 
 RUN = 100
 COUNTS = ("entries", "erased")
@@ -58,7 +58,7 @@ def erase_user(services: Services, fields: Any, deadline: Deadline) -> dict[str,
     if deleted == through:
         found = erasure.check(checked, deadline)
         counts["entries"] += found.rows
-        counts["erased"] += found.stubs
+        counts["erased"] += found.tombstones
     answer = {"user": user, "through": through, "damage": erasure.salvage.damage}
     if found.cursor == through:
         return finished(counts, **answer)
@@ -80,11 +80,11 @@ def check_order(through: Cursor, deleted: Cursor, checked: Cursor, tail: Cursor)
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """How far the partition is free of images; the rows that were looked at, and the stubs."""
+    """How far the partition is free of images; the rows that were looked at, and the tombstones."""
 
     cursor: Cursor
     rows: int
-    stubs: int
+    tombstones: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,8 @@ class Erasure:
         return True
 
     def _deleted(self, images: Sequence[Cursor], deadline: Deadline) -> bool:
-        """Whether they are stubs now. Where no deletion can follow a broken end, by themselves."""
+        """Whether they are tombstones now. Where no deletion can follow a broken end, by
+        themselves."""
         try:
             self.primary.delete(self.user, images, deadline)
         except Contended:  # nothing was deleted: the entries are read anew
@@ -205,6 +206,6 @@ class Erasure:
             if not items and not self.salvage.damage:
                 break
             end = place_of(items[-1]) if items else self.through
-            stubs = sum("deletes" not in item for item in items)
-            checked = Checked(end, checked.rows + len(items), checked.stubs + stubs)
+            tombstones = sum("deletes" not in item for item in items)
+            checked = Checked(end, checked.rows + len(items), checked.tombstones + tombstones)
         return checked

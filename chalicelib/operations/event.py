@@ -4,9 +4,10 @@ import re
 from collections.abc import Mapping
 from typing import Any, Self
 
-from chalicelib.entries import MAX_CURSOR, Cursor, UserId
-from chalicelib.errors import InvalidEvent
-from chalicelib.users import Registration, user_id
+from chalicelib.model.entries import MAX_CURSOR, Cursor, UserId
+from chalicelib.model.errors import InvalidEvent
+from chalicelib.model.user_keys import user_id
+from chalicelib.store.users import Registration
 
 USER = re.compile("[A-Za-z0-9_-]{43}")
 TIMESTAMP = re.compile(r"[0-9TZ:.-]{1,40}")

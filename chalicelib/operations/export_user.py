@@ -3,14 +3,14 @@
 import json
 from typing import Any
 
-from chalicelib.entries import START
+from chalicelib.model.entries import START
+from chalicelib.model.timing import Deadline
 from chalicelib.operations.counts import counts_of, finished, to_be_resumed
 from chalicelib.operations.event import Event
 from chalicelib.operations.get_images_for_user import rendered
 from chalicelib.operations.salvage import Salvage, is_whole
-from chalicelib.partition import is_heavy
 from chalicelib.services import Services
-from chalicelib.timing import Deadline
+from chalicelib.store.partition import is_heavy
 
 RUN = 100
 

@@ -4,11 +4,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from chalicelib.entries import START, Entry, Image, render
+from chalicelib.model.entries import START, Entry, Image, render
+from chalicelib.model.timing import Deadline
 from chalicelib.operations.counts import counts_of, finished, to_be_resumed
 from chalicelib.operations.event import Event
 from chalicelib.services import Services
-from chalicelib.timing import Deadline
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 100

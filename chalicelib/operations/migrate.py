@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from chalicelib import migration
-from chalicelib.entries import Cursor, UserId
+from chalicelib.model.entries import Cursor, UserId
+from chalicelib.model.timing import Deadline
 from chalicelib.operations.counts import counts_of, finished, to_be_resumed
 from chalicelib.operations.event import Event
 from chalicelib.operations.walk import Place, walk
 from chalicelib.services import Services
-from chalicelib.timing import Deadline
+from chalicelib.sync import migration
 
 
 def migrate(services: Services, fields: Any, deadline: Deadline) -> dict[str, Any]:

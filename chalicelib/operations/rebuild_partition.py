@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.entries import START, Cursor, Entry, UserId
-from chalicelib.errors import Unavailable
-from chalicelib.items import place_of
+from chalicelib.model.entries import START, Cursor, Entry, UserId
+from chalicelib.model.errors import Unavailable
+from chalicelib.model.timing import Backoff, Deadline
 from chalicelib.operations.comparison import (
     BELOW_ALL,
     CHUNK,
@@ -20,11 +20,11 @@ from chalicelib.operations.comparison import (
 )
 from chalicelib.operations.counts import counts_of, finished, to_be_resumed
 from chalicelib.operations.event import Event
-from chalicelib.partition import Partition
-from chalicelib.primary import Primary
-from chalicelib.projection import to_row
 from chalicelib.services import Services
-from chalicelib.timing import Backoff, Deadline
+from chalicelib.store.items import place_of
+from chalicelib.store.partition import Partition
+from chalicelib.store.primary import Primary
+from chalicelib.sync.projection import to_row
 
 COUNTS = ("compared", "rewritten", "removed")
 

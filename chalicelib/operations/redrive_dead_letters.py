@@ -4,13 +4,13 @@ import logging
 from collections import Counter
 from typing import Any
 
-from chalicelib.dead_letters import Letter, Trimmed
-from chalicelib.doorbell import first_records, sync_each
-from chalicelib.logs import told
+from chalicelib.model.timing import Deadline
 from chalicelib.operations.counts import counts_of, finished, to_be_resumed
 from chalicelib.operations.event import Event
 from chalicelib.services import Services
-from chalicelib.timing import Deadline
+from chalicelib.sync.dead_letters import Letter, Trimmed
+from chalicelib.sync.stream_handler import first_records, sync_each
+from chalicelib.telemetry.log_fields import error_fields
 
 OUTCOMES = ("redriven", "failed", "trimmed", "unreadable")
 
@@ -53,7 +53,7 @@ def _outcome(services: Services, letter: Letter, counts: Counter[str], deadline:
     except Trimmed:
         return "trimmed"
     except Exception as error:  # the other letters are not to wait for it
-        log.error("no records of a letter", extra={"letter": letter.id, **told(error)})
+        log.error("no records of a letter", extra={"letter": letter.id, **error_fields(error)})
         return "failed"
     users = list(first_records({"Records": records}))
     synced = sync_each(users, services.syncer, services.metrics, deadline, services.at_once)

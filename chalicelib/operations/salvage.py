@@ -3,10 +3,10 @@
 import math
 from typing import Any, NamedTuple, cast
 
-from chalicelib.entries import MAX_CURSOR, Cursor, Entry, UserId
-from chalicelib.errors import LogDamaged
-from chalicelib.primary import Primary
-from chalicelib.timing import Deadline
+from chalicelib.model.entries import MAX_CURSOR, Cursor, Entry, UserId
+from chalicelib.model.errors import LogDamaged
+from chalicelib.model.timing import Deadline
+from chalicelib.store.primary import Primary
 
 BELOW_FIRST = "no entry may stand below 1"
 
@@ -45,12 +45,12 @@ class Salvage:
         return Part(run.entries, end, run.is_all)
 
     def note(self, found: LogDamaged) -> None:
-        place = told(found)
+        place = damage_fields(found)
         if place not in self.damage and len(self.damage) < MAX_TOLD:
             self.damage.append(place)
 
 
-def told(found: LogDamaged) -> dict[str, Any]:
+def damage_fields(found: LogDamaged) -> dict[str, Any]:
     """Which log, which cursor, and what is wrong there: without content."""
     return {"log": found.log, "cursor": shown(found.cursor), "what": found.what}
 

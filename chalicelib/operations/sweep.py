@@ -7,20 +7,20 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.dynamo import UnknownOutcome
-from chalicelib.entries import Cursor, UserId
-from chalicelib.errors import InvalidEvent
-from chalicelib.logs import told
-from chalicelib.metrics import Metrics
+from chalicelib.dynamodb.protocol import UnknownOutcome
+from chalicelib.model.entries import Cursor, UserId
+from chalicelib.model.errors import InvalidEvent
+from chalicelib.model.timing import Deadline, unix_time
 from chalicelib.operations.counts import counts_of, finished, to_be_resumed
 from chalicelib.operations.event import Event
 from chalicelib.operations.redrive_dead_letters import redrive_dead_letters
 from chalicelib.operations.walk import Place, walk
 from chalicelib.services import Services
-from chalicelib.side_by_side import side_by_side
-from chalicelib.sync import Synced
-from chalicelib.timing import Deadline, unix_time
-from chalicelib.users import Registration, Segment, Users
+from chalicelib.store.users import Registration, Segment, Users
+from chalicelib.sync.side_by_side import side_by_side
+from chalicelib.sync.syncer import Synced
+from chalicelib.telemetry.log_fields import error_fields
+from chalicelib.telemetry.metrics import Metrics
 
 DEFAULT_READ_UNITS = 10_000
 MAX_READ_UNITS = 10_000_000
@@ -122,7 +122,7 @@ class Listing:
         try:
             yield from self._users.after(last)
         except UnknownOutcome as error:  # the other segments are not to wait for it
-            log.error("users not listed", extra=told(error))
+            log.error("users not listed", extra=error_fields(error))
             self.error = error
 
 
@@ -162,7 +162,7 @@ class Sweep:
         try:
             return self._syncer.sync(user, self._budget)
         except Exception as error:  # one user's trouble must not hold up the others
-            log.error("sync failed", extra={"user": user, **told(error)})
+            log.error("sync failed", extra={"user": user, **error_fields(error)})
             self._metrics.count("SyncFailed", user=user)
             self.counts.update(users=1, failed=1)
             return None
@@ -204,7 +204,7 @@ def redriven(services: Services, deadline: Deadline) -> dict[str, Any] | None:
     try:
         return redrive_dead_letters(services, {}, deadline)
     except Exception as error:  # whatever it is, the sweep has to go on
-        log.error("redrive failed", extra=told(error))
+        log.error("redrive failed", extra=error_fields(error))
         return None
 
 
@@ -215,7 +215,7 @@ def next_sweep(
 
     `read_units` is this call's budget, whatever that of an earlier one was.
     """
-    kept = services.positions.get("sweep")
+    kept = services.checkpoints.get("sweep")
     budget = {} if read_units is None else {"readUnits": read_units}
     try:
         swept = sweep(services, {**kept, **budget}, deadline)
@@ -229,6 +229,6 @@ def _keep(services: Services, resume: Mapping[str, Any], deadline: Deadline) -> 
     """Keeps the place. If that cannot be done in time, the next run begins where this one did."""
     for _ in services.backoff.attempts(deadline):
         with suppress(UnknownOutcome):
-            services.positions.put("sweep", resume)
+            services.checkpoints.put("sweep", resume)
             return
     log.error("place not kept")

@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from chalicelib.model.timing import Deadline
 from chalicelib.operations.counts import counts_of, finished, to_be_resumed
 from chalicelib.operations.event import Event
 from chalicelib.services import Services
-from chalicelib.timing import Deadline
 
 
 def sync_user(services: Services, fields: Any, deadline: Deadline) -> dict[str, Any]:

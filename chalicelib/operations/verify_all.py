@@ -3,14 +3,14 @@
 import logging
 from typing import Any
 
-from chalicelib.entries import Cursor, UserId
-from chalicelib.logs import told
+from chalicelib.model.entries import Cursor, UserId
+from chalicelib.model.timing import Deadline
 from chalicelib.operations.counts import counts_of, finished, to_be_resumed
 from chalicelib.operations.event import Event
 from chalicelib.operations.verify_user import COUNTS, Verification, entries_behind
 from chalicelib.operations.walk import Place, walk
 from chalicelib.services import Services
-from chalicelib.timing import Deadline
+from chalicelib.telemetry.log_fields import error_fields
 
 MAX_NAMED = 20
 """Users that one answer names of a kind; the rest is in the counts."""
@@ -40,7 +40,7 @@ def verify_all(services: Services, fields: Any, deadline: Deadline) -> dict[str,
             if reached is None:
                 entries = entries_behind(services, user, services.primary.last_cursor(user))
         except Exception as error:  # one user's trouble must not hold up the others
-            log.error("verification failed", extra={"user": user, **told(error)})
+            log.error("verification failed", extra={"user": user, **error_fields(error)})
             counts.update(users=1, failed=1)
             return None
         if reached is None:

@@ -4,8 +4,9 @@ import math
 from collections import Counter
 from typing import Any
 
-from chalicelib.entries import START, Cursor, Entry, UserId
-from chalicelib.errors import LogDamaged
+from chalicelib.model.entries import START, Cursor, Entry, UserId
+from chalicelib.model.errors import LogDamaged
+from chalicelib.model.timing import Deadline
 from chalicelib.operations.comparison import (
     BELOW_ALL,
     CHUNK,
@@ -18,12 +19,11 @@ from chalicelib.operations.comparison import (
 )
 from chalicelib.operations.counts import counts_of, finished, to_be_resumed
 from chalicelib.operations.event import Event
-from chalicelib.operations.salvage import BELOW_FIRST, shown, told
-from chalicelib.primary import Run, end_of
-from chalicelib.projection import to_row
+from chalicelib.operations.salvage import BELOW_FIRST, damage_fields, shown
 from chalicelib.services import Services
-from chalicelib.tails import Tail
-from chalicelib.timing import Deadline
+from chalicelib.store.primary import Run, end_of
+from chalicelib.store.tail_cache import Tail
+from chalicelib.sync.projection import to_row
 
 COUNTS = ("compared", "outdated")
 
@@ -81,7 +81,7 @@ class Verification:
             reached = self._compare(after, deadline)
             return self._look_beyond(after, deadline) if reached is None else reached
         except LogDamaged as found:
-            self.difference = told(found)
+            self.difference = damage_fields(found)
             return None
 
     def _look_beyond(self, after: Cursor, deadline: Deadline) -> Cursor | None:
@@ -144,8 +144,8 @@ class Verification:
         stored = self._partition.stored_at(pair.cursor)
         entry = self._primary.entry(self._user, pair.cursor)
         expected = None if entry is None else to_row(entry)
-        is_stub = expected is not None and expected.kind == "erased"
-        if is_stub and stored is not None and self._is_pending(pair.cursor, deadline):
+        is_tombstone = expected is not None and expected.kind == "erased"
+        if is_tombstone and stored is not None and self._is_pending(pair.cursor, deadline):
             stored = stripped(stored)
         return difference(self._user, Pair(pair.cursor, expected, stored))
 
@@ -164,8 +164,8 @@ class Verification:
 def check_follows(last: Tail | None, entry: Entry) -> None:
     """LogDamaged unless the entry is one that may come after the last; None if that is not known.
 
-    An image counts one more live image, also as a stub; a deletion, of an earlier cursor, one less.
-    """
+    An image counts one more live image, also as a tombstone; a deletion, of an earlier cursor, one
+    less."""
     if entry.deletes is not None and not 1 <= entry.deletes < entry.cursor:
         raise LogDamaged("primary", entry.cursor, "it deletes no earlier entry")
     step = -1 if entry.kind == "deletion" else 1

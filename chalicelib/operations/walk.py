@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from chalicelib.entries import START, Cursor, UserId
+from chalicelib.model.entries import START, Cursor, UserId
+from chalicelib.model.timing import Deadline
 from chalicelib.operations.event import Event
-from chalicelib.timing import Deadline
-from chalicelib.users import Registration
+from chalicelib.store.users import Registration
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from chalicelib.api.validation import MAX_BATCH
-from chalicelib.idempotency import LIFETIME
+from chalicelib.store.idempotency import LIFETIME
 from local.importer.progress import Flight, Progress, Store
 from local.importer.rows import Image, Rejected, Row
 from local.importer.server import Refused, Saved, Server, TooMuch

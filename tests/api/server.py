@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 
-from local.engine import free_port
+from local.dynamodb_local import free_port
 from local.invoke import exports_in
 from local.issuer import Issuer
 

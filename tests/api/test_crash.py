@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from local.engine import free_port
+from local.dynamodb_local import free_port
 from tests.api.server import Server, wait_until_healthy
 
 LINES = 2400

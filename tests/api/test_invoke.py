@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from chalicelib.model.user_keys import user_id
 from chalicelib.operations import OPERATIONS
-from chalicelib.users import user_id
 from local.invoke import run_to_its_end
 from local.issuer import ISSUER
 from tests.api.server import Server

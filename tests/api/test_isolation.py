@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import httpx
 import pytest
 
-from chalicelib.users import user_id
+from chalicelib.model.user_keys import user_id
 from local.issuer import ISSUER
 from tests.api.support import assert_problem, library, picture, save, sync
 

@@ -7,7 +7,7 @@ import uuid
 import httpx
 import pytest
 
-from chalicelib.users import user_id
+from chalicelib.model.user_keys import user_id
 from local.issuer import ISSUER
 from tests.api.server import Server
 from tests.api.support import JSON, assert_problem, database, logged, picture, sync

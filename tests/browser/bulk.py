@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from chalicelib.entries import Cursor, Entry, Payload
-from chalicelib.items import entry_to_item, row_to_item
-from chalicelib.projection import to_row
-from local.drawn import SHAPES
-from local.drawn import url as drawn_url
+from chalicelib.model.entries import Cursor, Entry, Payload
+from chalicelib.store.items import entry_to_item, row_to_item
+from chalicelib.sync.projection import to_row
+from local.placeholder_images import SHAPES
+from local.placeholder_images import url as drawn_url
 from tests.browser.place import Place
 
 CREATED_AT = "2026-01-01T00:00:00.000Z"

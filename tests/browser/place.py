@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 import httpx
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from chalicelib.entries import UserId
-from chalicelib.users import user_id
+from chalicelib.model.entries import UserId
+from chalicelib.model.user_keys import user_id
 from local.issuer import ISSUER
 from tests.api.server import Server
 from tests.api.support import database

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
-from local.drawn import picture as draw
+from local.placeholder_images import picture as draw
 from tests.api.support import save as save_many
 from tests.browser.bulk import write_library
 from tests.browser.chromium import held, watched
@@ -36,7 +36,7 @@ SETTLING = 1200
 SLOW = 8000
 """Milliseconds after which one is told that an image takes long: gallery/src/views/Picture.tsx."""
 
-MOST_ELEMENTS = 5000
+MAX_ELEMENTS = 5000
 """In the document, at any time; the tiles of a large library would be many times as many."""
 
 
@@ -91,8 +91,8 @@ def test_thousands_of_images_are_scrolled_to_the_end_and_back(arrive: Arrive, cr
     expect(tile(page, f"prompt {many}")).to_have_count(0)
     up = scroll_until(page, -1, 1)
     expect(tile(page, f"prompt {many}")).to_be_visible()
-    assert max(down, up) < MOST_ELEMENTS
-    assert nodes(page) < before + 3 * MOST_ELEMENTS
+    assert max(down, up) < MAX_ELEMENTS
+    assert nodes(page) < before + 3 * MAX_ELEMENTS
     pages = visitor.asked("GET", r"/images\?.*")
     assert len({request.url for request in pages}) == len(pages)
     assert len(pages) == 1 + math.ceil((many - FIRST_PAGE) / OLDER_PAGE)

@@ -20,8 +20,8 @@ from playwright.sync_api import (
     expect,
 )
 
-from local.drawn import picture as draw
-from local.drawn import url as drawn_url
+from local.placeholder_images import picture as draw
+from local.placeholder_images import url as drawn_url
 from tests.api.support import library, sync
 from tests.browser.place import Place, origin
 

@@ -16,10 +16,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from chalicelib.bootstrap import build
-from chalicelib.config import TableNames
-from chalicelib.http_engine import HttpDynamo
-from chalicelib.tables import create_tables
-from local.engine import Engine, cache_dir, ensure_installed
+from chalicelib.dynamodb.client import HttpDynamo
+from chalicelib.store.table_names import TableNames
+from chalicelib.store.tables import create_tables
+from local.dynamodb_local import Engine, cache_dir, ensure_installed
 from local.workspace import Credentials
 from tests.chaos.board import Plan
 from tests.chaos.run import Outcome, Run

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.entries import Entry, UserId
-from chalicelib.items import entry_from_item, row_to_item
-from chalicelib.projection import to_row
+from chalicelib.model.entries import Entry, UserId
+from chalicelib.store.items import entry_from_item, row_to_item
+from chalicelib.sync.projection import to_row
 from tests.chaos.board import Deleted, Folded, Report, Saved
 from tests.support import Store, dump
 
@@ -81,7 +81,7 @@ class Audit:
         cursors: dict[str, list[int]] = defaultdict(list)
         for standing in self.standings.values():
             for entry in standing.entries:
-                cursors[entry.idem.rpartition(".")[0]].append(entry.cursor)
+                cursors[entry.request_id.rpartition(".")[0]].append(entry.cursor)
         for save in saves:
             found = tuple(cursors[save.key])
             if save.cursors is not None and found != save.cursors:
@@ -90,7 +90,7 @@ class Audit:
                 yield f"{save.key}: not acknowledged, {save.many} images stand at {found}"
 
     def _wrong_delete(self, deleted: Deleted) -> Iterator[str]:
-        """A stub stands in both."""
+        """A tombstone stands in both."""
         standing, at = self.standings[deleted.user], deleted.cursor - 1
         rows = [row["kind"]["S"] for row in standing.rows[at : at + 1]]
         entries = [entry.kind for entry in standing.entries[at : at + 1]]
@@ -108,11 +108,11 @@ class Audit:
 
 
 def wrong_log(standing: Standing) -> Iterator[str]:
-    """The primary's cursors are 1 … n, its counts exact, and each stub has one deletion."""
+    """The primary's cursors are 1 … n, its counts exact, and each tombstone has one deletion."""
     deletions = [entry.deletes for entry in standing.entries if entry.deletes is not None]
-    stubs = [entry.cursor for entry in standing.entries if entry.kind == "erased"]
-    if sorted(deletions) != stubs:
-        yield f"{standing.user}: stubs at {stubs}, deletions of {sorted(deletions)}"
+    tombstones = [entry.cursor for entry in standing.entries if entry.kind == "erased"]
+    if sorted(deletions) != tombstones:
+        yield f"{standing.user}: tombstones at {tombstones}, deletions of {sorted(deletions)}"
     count = 0
     for expected, entry in enumerate(standing.entries, start=1):
         count += 1 if entry.deletes is None else -1

@@ -12,7 +12,7 @@ from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Event
 from typing import Any
 
-from chalicelib.entries import UserId
+from chalicelib.model.entries import UserId
 
 CONTEXT = multiprocessing.get_context("spawn")
 """Processes that begin from nothing, as separate Lambda functions do."""

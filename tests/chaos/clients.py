@@ -13,12 +13,12 @@ from typing import TypeVar
 
 from chalicelib.bootstrap import build
 from chalicelib.config import table_names
-from chalicelib.entries import START, Cursor, Payload, UserId
-from chalicelib.errors import Contended, HoleFound, ImageNotFound, NotSyncedYet, Unavailable
-from chalicelib.http_engine import HttpDynamo
-from chalicelib.idempotency import idempotent_request
+from chalicelib.dynamodb.client import HttpDynamo
+from chalicelib.model.entries import START, Cursor, Payload, UserId
+from chalicelib.model.errors import Contended, HoleFound, ImageNotFound, NotSyncedYet, Unavailable
+from chalicelib.model.timing import Deadline
 from chalicelib.services import Services
-from chalicelib.timing import Deadline
+from chalicelib.store.idempotency import idempotent_request
 from tests.chaos.board import DEVICES, Board, Deleted, Plan, Report, Saved
 from tests.chaos.event_source import MAX_CRASH_STEP, Crash, Crashes
 from tests.chaos.faults import FaultyDynamo
@@ -52,7 +52,7 @@ class Label(threading.local):
     key = ""
     tries = 0
 
-    def new_idem(self) -> str:
+    def new_request_id(self) -> str:
         """Random per request in the product; here it also tells whose request it was."""
         self.tries += 1
         return f"{self.key}.{self.tries}"
@@ -211,7 +211,7 @@ def write(plan: Plan, board: Board, number: int) -> Report:
     services = build(
         crashes.over(faulty),
         table_names(os.environ),
-        new_idem=label.new_idem,
+        new_request_id=label.new_request_id,
         emit=report.take_metric,
     )
     process = Process(services, crashes, label, board, plan)

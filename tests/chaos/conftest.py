@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from local.engine import Connection
+from local.dynamodb_local import Connection
 from tests.databases import database
 
 

@@ -18,9 +18,9 @@ from queue import Empty, Queue
 from random import Random
 from typing import Any
 
-from chalicelib.dead_letters import Batch, Letter, Record, Trimmed, batch_of
-from chalicelib.dynamo import Dynamo
-from chalicelib.entries import UserId
+from chalicelib.dynamodb.protocol import Dynamo
+from chalicelib.model.entries import UserId
+from chalicelib.sync.dead_letters import Batch, Letter, Record, Trimmed, batch_of
 from local.pump import Pump
 from tests.support import Intercepted
 
@@ -306,7 +306,7 @@ def streaming(table: str, source: EventSource, folder: Path) -> Iterator[None]:
 
 
 class DeadLetterQueue:
-    """The source's on-failure destination, as `chalicelib.dead_letters.DeadLetters` has it.
+    """The source's on-failure destination, as `chalicelib.sync.dead_letters.DeadLetters` has it.
 
     `of` is set once the source is there: the source calls services which are built with the queue.
     """

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from chalicelib.dynamo import Dynamo, Item, Reason, Refused, UnknownOutcome
+from chalicelib.dynamodb.protocol import Dynamo, Item, Reason, Refused, UnknownOutcome
 
 TORN_SECONDS = 0.03
 LATE_SECONDS = 0.2

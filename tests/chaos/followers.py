@@ -1,8 +1,7 @@
 """Readers of the changes feed, who believe nothing: from the answers alone they tell a hole.
 
-The feed leaves stubs out, since their deletions come later. So each cursor that it skips is *owed*:
-a deletion must name it. One that never does was a hole.
-"""
+The feed leaves tombstones out, since their deletions come later. So each cursor that it skips is
+*owed*: a deletion must name it. One that never does was a hole."""
 
 import os
 from collections.abc import Callable
@@ -13,11 +12,11 @@ from typing import TypeVar
 
 from chalicelib.bootstrap import build
 from chalicelib.config import table_names
-from chalicelib.entries import NO_MARK, START, Cursor, Mark, Row, UserId
-from chalicelib.errors import HoleFound, ResyncRequired, Unavailable
-from chalicelib.http_engine import HttpDynamo
-from chalicelib.partition import Changes, Page, Partition
-from chalicelib.timing import Deadline
+from chalicelib.dynamodb.client import HttpDynamo
+from chalicelib.model.entries import NO_MARK, START, Cursor, Mark, Row, UserId
+from chalicelib.model.errors import HoleFound, ResyncRequired, Unavailable
+from chalicelib.model.timing import Deadline
+from chalicelib.store.partition import Changes, Page, Partition
 from tests.chaos.board import FOLLOWERS, Board, Folded, Plan, Report
 from tests.chaos.clients import cursor_of
 from tests.chaos.faults import FaultyDynamo

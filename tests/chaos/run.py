@@ -11,12 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from chalicelib import doorbell
 from chalicelib.bootstrap import build
-from chalicelib.entries import Cursor, UserId
+from chalicelib.model.entries import Cursor, UserId
 from chalicelib.operations import OPERATIONS
 from chalicelib.operations.sweep import MIN_READ_UNITS
 from chalicelib.services import Services
+from chalicelib.sync import stream_handler
 from tests.chaos import clients, followers
 from tests.chaos.audit import Audit
 from tests.chaos.board import FOLLOWERS, WRITERS, Board, Job, Plan, Report, start
@@ -98,7 +98,8 @@ class Run:
 
     @contextmanager
     def _streaming(self) -> Iterator[EventSource]:
-        """The primary's stream through the doorbell, whose calls to DynamoDB go wrong as all do."""
+        """The primary's stream through the stream handler, whose calls to DynamoDB go wrong as all
+        do."""
         faulty = FaultyDynamo(self.store.dynamo, f"{self.plan.seed} stream")
         crashes, emit = Crashes(), self.outcome.report.take_metric
 
@@ -220,7 +221,7 @@ def end(jobs: Iterable[Job]) -> None:
 def ringing(services: Services) -> StreamFunction:
     """The stream function of these services, as `app.py` has it."""
     clock = services.clock
-    return lambda event: doorbell.ring(
+    return lambda event: stream_handler.handle(
         event, services.syncer, services.metrics, clock.deadline(SYNC_SECONDS)
     )
 

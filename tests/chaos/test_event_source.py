@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.dead_letters import Record
+from chalicelib.sync.dead_letters import Record
 from tests.chaos.event_source import (
     ALL_LOST,
     BATCH,

@@ -17,12 +17,12 @@ from typing import Any
 import pytest
 
 from chalicelib.bootstrap import build
-from chalicelib.dead_letters import Record, sequence_number
-from chalicelib.dynamo import UnknownOutcome
-from chalicelib.entries import UserId
+from chalicelib.dynamodb.protocol import UnknownOutcome
+from chalicelib.model.entries import UserId
+from chalicelib.model.timing import Clock
 from chalicelib.operations import OPERATIONS
 from chalicelib.services import Services
-from chalicelib.timing import Clock
+from chalicelib.sync.dead_letters import Record, sequence_number
 from local.pump import Pump
 from tests.chaos.event_source import (
     STREAM_ARN,
@@ -238,5 +238,5 @@ def test_redriving_the_letters_heals_it_once_the_poison_is_over(
 
 @pytest.fixture(autouse=True)
 def quiet(caplog: pytest.LogCaptureFixture) -> None:
-    """The doorbell's own words about the poison are not what is tested here."""
+    """The stream handler's own words about the poison are not what is tested here."""
     caplog.set_level(logging.CRITICAL)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib.api.openapi import document
-from local.engine import cache_dir
+from local.dynamodb_local import cache_dir
 from tests.api.server import Server
 from tests.clients.generators import (
     COMMANDS,

@@ -5,8 +5,8 @@ import os
 import pytest
 
 from chalicelib.bootstrap import build
-from chalicelib.config import TableNames
-from chalicelib.http_engine import HttpDynamo
+from chalicelib.dynamodb.client import HttpDynamo
+from chalicelib.store.table_names import TableNames
 from tests.simulation.engine import MemoryDynamo
 from tests.simulation.stage import TABLES
 from tests.support import Store
@@ -21,7 +21,7 @@ ON_BOTH = {
     "test_marks",
     "test_refusals",
 }
-"""The modules that need no more of an engine than the calls of `chalicelib.dynamo.Dynamo`."""
+"""The modules that need no more of an engine than the calls of the protocol `Dynamo`."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from chalicelib.bootstrap import build
-from chalicelib.dynamo import Dynamo, Reason, Refused, UnknownOutcome
-from chalicelib.entries import START, Cursor, Mark, Position, Row
-from chalicelib.errors import (
+from chalicelib.dynamodb.protocol import Dynamo, Reason, Refused, UnknownOutcome
+from chalicelib.model.entries import START, Cursor, Mark, Position, Row
+from chalicelib.model.errors import (
     Contended,
     HoleFound,
     ImageNotFound,
@@ -20,11 +20,11 @@ from chalicelib.errors import (
     ResyncRequired,
     Unavailable,
 )
-from chalicelib.items import entry_to_item, row_to_item
-from chalicelib.partition import MAX_LOOK
-from chalicelib.primary import TURNS
-from chalicelib.removal import MAX_DELETIONS
-from chalicelib.timing import Deadline
+from chalicelib.model.timing import Deadline
+from chalicelib.store.items import entry_to_item, row_to_item
+from chalicelib.store.partition import MAX_LOOK
+from chalicelib.store.primary import TURNS
+from chalicelib.store.removal import MAX_DELETIONS
 from tests.support import ALICE, BOB, Intercepted, Store, at_once, dump, foreign, picture, quick
 
 ONE = Cursor(1)
@@ -53,7 +53,8 @@ def everything(store: Store) -> str:
 
 
 def test_an_image_is_gone_from_both_logs(store: Store) -> None:
-    """Both logs have a stub in its place and a deletion at the end, with the count of the rest."""
+    """Both logs have a tombstone in its place and a deletion at the end, with the count of the
+    rest."""
     store.save(ALICE, 3)
     store.sync(ALICE)
     delete(store, 2)
@@ -72,7 +73,7 @@ def test_an_image_that_was_never_synced(store: Store) -> None:
     assert in_partition(store) == ["erased", "deletion"]
 
 
-def test_the_stub_keeps_all_but_the_payload(store: Store) -> None:
+def test_the_tombstone_keeps_all_but_the_payload(store: Store) -> None:
     """Who wrote the entry, when, its count, and the place in the index of users all stay."""
     full = picture()._replace(model="m", seed="7", steps=3)
     store.services.primary.append(ALICE, [full], store.deadline)
@@ -82,8 +83,8 @@ def test_the_stub_keeps_all_but_the_payload(store: Store) -> None:
     delete(store)
     after = dump(store.primary_log, ALICE)[0]
     assert after == {name: before[name] for name in KEPT} | {"kind": {"S": "erased"}}
-    stub = dump(store.partition_log, ALICE)[0]
-    assert stub == row_to_item(ALICE, Row(ONE, 1, mark=Mark(before["mark"]["S"])))
+    tombstone = dump(store.partition_log, ALICE)[0]
+    assert tombstone == row_to_item(ALICE, Row(ONE, 1, mark=Mark(before["mark"]["S"])))
 
 
 def test_deleting_again_changes_nothing(store: Store) -> None:
@@ -280,7 +281,7 @@ class TestMany:
         assert in_partition(store) == kinds(store)
         deletions = store.primary_entries(ALICE)[4:]
         assert [(entry.deletes, entry.count) for entry in deletions] == [(3, 3), (1, 2)]
-        assert len({entry.idem for entry in deletions}) == 1
+        assert len({entry.request_id for entry in deletions}) == 1
 
     def test_as_many_as_one_request_takes_in_one_transaction(self, store: Store) -> None:
         """Also when they are all images of another size than usual; others stay."""
@@ -386,7 +387,7 @@ class TestSeen:
         store.dynamo.put_item(TableName=store.tables.primary, Item=item)
 
     def test_the_entry_that_was_seen_is_still_there(self, store: Store) -> None:
-        """Be it the image itself, one beside it, or a stub by now."""
+        """Be it the image itself, one beside it, or a tombstone by now."""
         store.save(ALICE, 3)
         self.mark(store, 2, "seen-2")
         there = Position(Cursor(2), Mark("seen-2"))

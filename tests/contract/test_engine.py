@@ -15,12 +15,19 @@ import boto3
 import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from local.engine import Connection, Engine, EngineError, ensure_installed, free_port, verify
+from local.dynamodb_local import (
+    Connection,
+    Engine,
+    EngineError,
+    ensure_installed,
+    free_port,
+    verify,
+)
 from local.workspace import Credentials, try_lock
 
 START_AND_WAIT = """
 import pathlib, sys
-from local.engine import Engine
+from local.dynamodb_local import Engine
 from local.workspace import Credentials
 folder, installed, key = sys.argv[1:]
 engine = Engine.start(pathlib.Path(folder), Credentials(key, "secret"), pathlib.Path(installed))

@@ -7,8 +7,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.bootstrap import build
-from chalicelib.entries import START, Cursor, Row
-from chalicelib.partition import Changes, Page
+from chalicelib.model.entries import START, Cursor, Row
+from chalicelib.store.partition import Changes, Page
 from tests.simulation.engine import MemoryDynamo
 from tests.simulation.stage import TABLES
 from tests.support import ALICE, Store

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from local.engine import Connection, Engine
+from local.dynamodb_local import Connection, Engine
 from local.workspace import Credentials
 from tests.pumping import pumping
 from tests.support import ALICE, Store, wait_until

@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 
 from chalicelib.bootstrap import WRITE_TRIES, build
-from chalicelib.config import TableNames
-from chalicelib.connections import Reply, TransportFailed
-from chalicelib.dynamo import CALL_SECONDS, CallFailed, Refused, UnknownOutcome
-from chalicelib.errors import Unavailable
-from chalicelib.http_engine import TRIES, TRY_SECONDS, HttpDynamo
-from chalicelib.quota import CAPACITY, FAILURE, TIME_OUT
+from chalicelib.dynamodb.client import TRIES, TRY_SECONDS, HttpDynamo
+from chalicelib.dynamodb.connections import Reply, TransportFailed
+from chalicelib.dynamodb.protocol import CALL_SECONDS, CallFailed, Refused, UnknownOutcome
+from chalicelib.dynamodb.retry_quota import CAPACITY, FAILURE, TIME_OUT
+from chalicelib.dynamodb.signing import Credentials, Signer
+from chalicelib.model.errors import Unavailable
+from chalicelib.model.timing import Clock
 from chalicelib.services import Services
-from chalicelib.signing import Credentials, Signer
-from chalicelib.timing import Clock
+from chalicelib.store.table_names import TableNames
 from tests.support import ALICE, Store, foreign, picture
 
 Answer = Reply | Exception

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from chalicelib.dynamo import UnknownOutcome
-from chalicelib.entries import NO_MARK, START, Cursor, Mark, Position, UserId
-from chalicelib.errors import ResyncRequired
-from chalicelib.log import Log
-from chalicelib.partition import Changes
+from chalicelib.dynamodb.protocol import UnknownOutcome
+from chalicelib.model.entries import NO_MARK, START, Cursor, Mark, Position, UserId
+from chalicelib.model.errors import ResyncRequired
+from chalicelib.store.log import Log
+from chalicelib.store.partition import Changes
 from tests.support import ALICE, BOB, Store, dump, foreign, pictures, quick
 
 Item = Mapping[str, Any]
@@ -38,7 +38,8 @@ def shown(store: Store, before: int, mark: Mark, limit: int = 50) -> int:
 
 
 def test_every_entry_has_a_mark_of_its_own_in_both_logs(store: Store) -> None:
-    """Images of one request, single ones, and deletions; a stub keeps the mark of its image."""
+    """Images of one request, single ones, and deletions; a tombstone keeps the mark of its
+    image."""
     store.save(ALICE, 2)
     store.save_batch(ALICE, 2)
     before = marks_of(dump(store.primary_log, ALICE))
@@ -53,7 +54,7 @@ def test_every_entry_has_a_mark_of_its_own_in_both_logs(store: Store) -> None:
 
 
 def test_an_image_deleted_before_its_sync_keeps_its_mark(store: Store) -> None:
-    """An image that sync turns into a stub keeps its mark in the partition."""
+    """An image that sync turns into a tombstone keeps its mark in the partition."""
     store.save(ALICE)
     store.services.primary.delete(ALICE, [Cursor(1)], store.deadline)
     store.sync(ALICE)
@@ -106,7 +107,7 @@ class TestAnswers:
         assert store.partition(ALICE).page(50, None, None, store.deadline).mark == NO_MARK
         assert changes(store, 0, NO_MARK) == Changes((), START, True, NO_MARK)
 
-    def test_a_stub_or_a_deletion_is_a_position_like_any(self, store: Store) -> None:
+    def test_a_tombstone_or_a_deletion_is_a_position_like_any(self, store: Store) -> None:
         """What is deleted after a reader came by does not send it back to the start."""
         marks = library(store)
         store.services.deleter.delete(ALICE, [Cursor(3)], store.deadline)

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.entries import START, Cursor, Row
-from chalicelib.errors import HoleFound, ImageNotFound, NotSyncedYet, ResyncRequired
-from chalicelib.items import row_to_item
-from chalicelib.partition import Changes, Page
+from chalicelib.model.entries import START, Cursor, Row
+from chalicelib.model.errors import HoleFound, ImageNotFound, NotSyncedYet, ResyncRequired
+from chalicelib.store.items import row_to_item
+from chalicelib.store.partition import Changes, Page
 from tests.support import ALICE, BOB, Store, quick
 
 
@@ -76,7 +76,7 @@ class TestPage:
         with pytest.raises(ResyncRequired):
             page(store, before=4)
 
-    def test_stubs_and_deletions_are_left_out_and_filled_up(self, store: Store) -> None:
+    def test_tombstones_and_deletions_are_left_out_and_filled_up(self, store: Store) -> None:
         """A page is filled with images beyond what was deleted."""
         put_images(store, 1, 2, 3, 4)
         put_rows(store, Row(Cursor(3), 3), Row(Cursor(5), 3, deletes=Cursor(3)))
@@ -92,7 +92,7 @@ class TestPage:
         assert cursors_of(found.images) == [3, 1]
         assert (found.cursor, found.count) == (4, 2)
 
-    def test_a_page_is_filled_among_many_stubs(self, store: Store) -> None:
+    def test_a_page_is_filled_among_many_tombstones(self, store: Store) -> None:
         """However small it is, it looks for its images below them."""
         put_images(store, 1, 2)
         put_rows(store, *(Row(Cursor(cursor), 2) for cursor in range(3, 60)))
@@ -179,7 +179,7 @@ class TestChanges:
         put_images(store, 1)
         assert changes(store, after=1) == Changes((), Cursor(1), up_to_date=True)
 
-    def test_deletions_are_tombstones_and_stubs_are_skipped(self, store: Store) -> None:
+    def test_deletions_are_tombstones_and_tombstones_are_skipped(self, store: Store) -> None:
         """A deleted image is not shown; its deletion is, with what it deleted."""
         put_images(store, 2)
         put_rows(store, Row(Cursor(1), 1), Row(Cursor(3), 1, deletes=Cursor(1)))
@@ -217,7 +217,7 @@ class TestImage:
         assert store.partition(ALICE).image(Cursor(1)) == shown(1).image
 
     def test_nothing_else_is_an_image(self, store: Store) -> None:
-        """A stub, a deletion, a cursor never reached and another's image are all not found."""
+        """A tombstone, a deletion, a cursor never reached and another's image are all not found."""
         put_images(store, 1)
         put_rows(store, Row(Cursor(2), 1), Row(Cursor(3), 1, deletes=Cursor(2)))
         for user, cursor in ((ALICE, 2), (ALICE, 3), (ALICE, 4), (BOB, 1)):

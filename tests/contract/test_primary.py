@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from chalicelib.bootstrap import build
-from chalicelib.dynamo import UnknownOutcome
-from chalicelib.entries import START, Cursor
-from chalicelib.errors import Contended, HoleFound, IdempotencyKeyReused, Unavailable
-from chalicelib.idempotency import LIFETIME, idempotent_request
-from chalicelib.log import NOTHING_THERE
-from chalicelib.primary import TURNS
-from chalicelib.tails import SECONDS
-from chalicelib.timing import Clock, Deadline
+from chalicelib.dynamodb.protocol import UnknownOutcome
+from chalicelib.model.entries import START, Cursor
+from chalicelib.model.errors import Contended, HoleFound, IdempotencyKeyReused, Unavailable
+from chalicelib.model.timing import Clock, Deadline
+from chalicelib.store.idempotency import LIFETIME, idempotent_request
+from chalicelib.store.log import NOTHING_THERE
+from chalicelib.store.primary import TURNS
+from chalicelib.store.tail_cache import SECONDS
 from tests.support import (
     ALICE,
     BOB,
@@ -233,7 +233,7 @@ def test_a_save_that_is_always_overtaken_gives_up_and_leaves_nothing(store: Stor
     dynamo.before = rival
     with pytest.raises(Contended):
         flaky.save(ALICE)
-    assert {entry.idem for entry in store.primary_entries(ALICE)} == {"another"}
+    assert {entry.request_id for entry in store.primary_entries(ALICE)} == {"another"}
     assert next(tries) == TURNS + 1
 
 
@@ -301,9 +301,9 @@ def test_a_batch_is_all_or_nothing(store: Store) -> None:
 
     dynamo.before = rival
     assert flaky.save_batch(ALICE, 3) == [2, 3, 4]
-    idems = [entry.idem for entry in store.primary_entries(ALICE)]
-    assert idems[0] == "another"
-    assert len(set(idems[1:])) == 1
+    request_ids = [entry.request_id for entry in store.primary_entries(ALICE)]
+    assert request_ids[0] == "another"
+    assert len(set(request_ids[1:])) == 1
 
 
 def test_the_first_entry_alone_is_in_the_index_of_users(store: Store) -> None:

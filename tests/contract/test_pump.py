@@ -1,4 +1,4 @@
-"""The pump over DynamoDB Local's real stream, with the real doorbell behind it."""
+"""The pump over DynamoDB Local's real stream, with the real stream handler behind it."""
 
 from pathlib import Path
 

@@ -1,10 +1,10 @@
-"""What a refusal says, on both engines: `chalicelib.primary` decides by it alone."""
+"""What a refusal says, on both engines: `chalicelib.store.primary` decides by it alone."""
 
 import pytest
 
-from chalicelib.dynamo import Reason, Refused
-from chalicelib.entries import Cursor
-from chalicelib.items import entry_to_item
+from chalicelib.dynamodb.protocol import Reason, Refused
+from chalicelib.model.entries import Cursor
+from chalicelib.store.items import entry_to_item
 from tests.support import ALICE, Store, foreign
 
 FAILED = "ConditionalCheckFailed"

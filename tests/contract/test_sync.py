@@ -7,24 +7,24 @@ from typing import Any
 
 import pytest
 
-from chalicelib.dynamo import MAX_TRANSACTION_ITEMS, UnknownOutcome
-from chalicelib.entries import Cursor, Entry
-from chalicelib.errors import HoleFound
-from chalicelib.items import entry_to_item
-from chalicelib.sync import Synced
-from chalicelib.timing import Deadline
+from chalicelib.dynamodb.protocol import MAX_TRANSACTION_ITEMS, UnknownOutcome
+from chalicelib.model.entries import Cursor, Entry
+from chalicelib.model.errors import HoleFound
+from chalicelib.model.timing import Deadline
+from chalicelib.store.items import entry_to_item
+from chalicelib.sync.syncer import Synced
 from tests.support import ALICE, BOB, Store, at_once, foreign, picture, quick
 
 PARTITION_WRITES = ("put_item", "transact_write_items")
 
 
 def delete(store: Store, cursor: int, at: int) -> None:
-    """Writes what a deletion leaves in the primary: its entry, and the stub."""
+    """Writes what a deletion leaves in the primary: its entry, and the tombstone."""
     store.put_entry(
         ALICE, Entry(Cursor(at), "deleter", "2026-01-01T00:00:00.000Z", 0, deletes=Cursor(cursor))
     )
-    stub = replace(foreign(cursor), payload=None)
-    store.dynamo.put_item(TableName=store.tables.primary, Item=entry_to_item(ALICE, stub))
+    tombstone = replace(foreign(cursor), payload=None)
+    store.dynamo.put_item(TableName=store.tables.primary, Item=entry_to_item(ALICE, tombstone))
 
 
 def test_nothing_to_do(store: Store) -> None:
@@ -129,7 +129,8 @@ def test_overtaken_by_another_sync(store: Store) -> None:
 
 
 def test_a_slow_sync_never_brings_back_what_was_deleted(store: Store) -> None:
-    """A sync that still holds a deleted image finds the stub there and writes nothing over it."""
+    """A sync that still holds a deleted image finds the tombstone there and writes nothing over
+    it."""
     store.put_entry(ALICE, foreign(1))
     slow, dynamo = quick(store)
 
@@ -169,7 +170,7 @@ def test_an_image_and_its_deletion_in_one_chunk(store: Store) -> None:
 
 
 def test_a_deletion_is_shown_only_after_its_image_is_gone(store: Store) -> None:
-    """The earlier image becomes a stub before the deletion's cursor can be read."""
+    """The earlier image becomes a tombstone before the deletion's cursor can be read."""
     store.put_entry(ALICE, foreign(1))
     store.sync(ALICE)
     delete(store, 1, at=2)

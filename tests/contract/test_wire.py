@@ -11,9 +11,9 @@ from chalice.local import LambdaContext
 
 import app as app_module
 from chalicelib.botocore_client import client
-from chalicelib.config import TableNames
-from chalicelib.entries import UserId
-from chalicelib.users import user_id
+from chalicelib.model.entries import UserId
+from chalicelib.model.user_keys import user_id
+from chalicelib.store.table_names import TableNames
 from tests.support import overheard
 
 ME = user_id("https://issuer.example", "me")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from deploy.functions import logical_id
+from deploy.permissions import logical_id
 from tests.deploy.conftest import Template
 
 ACCOUNT = "123456789012"

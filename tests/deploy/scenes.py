@@ -21,18 +21,18 @@ from chalice.local import LambdaContext
 
 import app
 from chalicelib.bootstrap import build
-from chalicelib.botocore_letters import SqsDeadLetters
-from chalicelib.entries import Cursor, UserId
-from chalicelib.http_engine import HttpDynamo
+from chalicelib.dynamodb.client import HttpDynamo
+from chalicelib.model.entries import Cursor, UserId
 from chalicelib.operations import OPERATIONS
 from chalicelib.operations.sweep import scheduled
-from chalicelib.positions import Positions
 from chalicelib.services import Services
+from chalicelib.store.checkpoints import Checkpoints
+from chalicelib.sync.sqs_dead_letters import SqsDeadLetters
 from deploy.api import READ_METHODS
-from deploy.functions import API_HANDLER, READ_API
-from local.engine import Connection
+from deploy.permissions import API_HANDLER, READ_API
+from local.dead_letters import on_failure_record
+from local.dynamodb_local import Connection
 from local.issuer import ISSUER, Issuer
-from local.letters import on_failure_record
 from tests.deploy.recording import Recording, calls_at_work, grant_of
 from tests.faults.evidence import client, records
 from tests.grants import Grant, needed
@@ -42,7 +42,7 @@ from tests.isolation.people import Person
 from tests.operations.support import add, change, delete_unsynced, fill_synced, remove
 from tests.operations.test_functions import EVERY_FIVE_MINUTES, METHOD_ARN
 from tests.support import Store, overheard
-from tests.unit.test_doorbell import record
+from tests.unit.test_stream_handler import record
 
 ROUTES = {str(route): route for route in routes()}
 PEOPLE = itertools.count()
@@ -267,7 +267,7 @@ def authorized(token: str) -> str:
 
 
 def reads(actor: Actor) -> None:
-    """Pages, also with stubs to pass over, beyond the tail, and below a mark; changes, images,
+    """Pages, also with tombstones to pass over, beyond the tail, and below a mark; changes, images,
     public pages."""
     person = someone()
     fill_synced(actor.store, 4, user_of(person))
@@ -339,7 +339,7 @@ def deletes_several(actor: Actor) -> None:
 
 
 def a_place_of_other_code(actor: Actor) -> None:
-    Positions(actor.store.dynamo, actor.store.tables.idempotency).put("sweep", {"place": "there"})
+    Checkpoints(actor.store.dynamo, actor.store.tables.idempotency).put("sweep", {"place": "there"})
     assert actor.invoke(EVERY_FIVE_MINUTES)["done"]
 
 

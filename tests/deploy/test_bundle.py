@@ -341,7 +341,7 @@ HANDLERS = """
 import json
 import app
 handlers = {name: callable(getattr(app, name)) for name in sys.argv[2:]}
-import chalicelib.auth
+import chalicelib.auth.tokens
 files = [module.__file__ for module in sys.modules.values() if getattr(module, "__file__", None)]
 strangers = [file for file in files if "site-packages" in file]
 print(json.dumps([handlers, compiled, strangers]))
@@ -394,9 +394,9 @@ def test_clients_find_their_services_in_all_of_awss_partitions(unpacked: Path) -
 CALLS = """
 import json, time
 import app
-from chalicelib.botocore_letters import SqsDeadLetters
-from chalicelib.dead_letters import Batch
-from chalicelib.botocore_reader import ReaderRole
+from chalicelib.sync.sqs_dead_letters import SqsDeadLetters
+from chalicelib.sync.dead_letters import Batch
+from chalicelib.dynamodb.reader_role import ReaderRole
 letters = SqsDeadLetters.from_environment("https://sqs.eu-west-1.amazonaws.com/1/letters")
 stream = "arn:aws:dynamodb:eu-west-1:123456789012:table/images/stream/2026"
 arn = "arn:aws:iam::123456789012:role/reader"
@@ -456,7 +456,7 @@ def test_its_clients_make_the_calls_of_all_functions(
 
 TOKEN = """
 import json
-from chalicelib.auth import parse_jwks, verified_claims
+from chalicelib.auth.tokens import parse_jwks, verified_claims
 (key,) = parse_jwks(sys.argv[2].encode())
 print(json.dumps(verified_claims(sys.argv[3], key)))
 """

@@ -6,8 +6,8 @@ from typing import get_args
 
 import pytest
 
-from chalicelib.metrics import Name
 from chalicelib.operations import OPERATIONS
+from chalicelib.telemetry.metrics import Name
 from deploy.alarms import alarms_of
 from deploy.parameters import parameters
 from deploy.stages import ROOT

@@ -11,11 +11,11 @@ import pytest
 from cloudsplaining.scan.policy_document import PolicyDocument
 
 from chalicelib.operations import OPERATIONS
-from chalicelib.users import USERS_INDEX
-from deploy.functions import API_HANDLER, GRANTS, READ_API, USERS, logical_id
+from chalicelib.store.users import USERS_INDEX
 from deploy.operators import CONTENT, POLICIES
+from deploy.permissions import API_HANDLER, GRANTS, READ_API, USERS, logical_id
 from deploy.stages import Stage
-from local.engine import cache_dir
+from local.dynamodb_local import cache_dir
 from tests.deploy.conftest import DEV, PROD, Template
 from tests.deploy.judge import ALLOWED, DENIED, Judge, Request, ensure_installed
 from tests.deploy.policies import ACCOUNT, Leave, Stack

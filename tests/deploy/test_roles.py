@@ -11,12 +11,13 @@ import pytest
 
 import app
 from chalicelib.bootstrap import build
-from chalicelib.config import TableNames, table_names
-from chalicelib.http_engine import HttpDynamo
-from chalicelib.tables import create_tables
-from chalicelib.timing import Clock
-from deploy.functions import GRANTS
-from local.engine import Connection
+from chalicelib.config import table_names
+from chalicelib.dynamodb.client import HttpDynamo
+from chalicelib.model.timing import Clock
+from chalicelib.store.table_names import TableNames
+from chalicelib.store.tables import create_tables
+from deploy.permissions import GRANTS
+from local.dynamodb_local import Connection
 from local.issuer import AUDIENCE, ISSUER
 from tests.deploy.recording import Recording, Site, sites
 from tests.deploy.scenes import SCENES, Actor
@@ -87,7 +88,7 @@ def test_a_function_is_granted_what_it_calls_and_nothing_else(
 
 
 OF_BUILTINS = {name for kind in (dict, list, set, str) for name in dir(kind)}
-OBJECTS = {"call", "log", "partition", "positions", "primary"}
+OBJECTS = {"call", "log", "partition", "checkpoints", "primary"}
 """Ours that have methods of such names: `get`, `append`, `remove`."""
 
 PURE = {"removal"}

@@ -15,16 +15,16 @@ import app
 from chalicelib.api.gateway import GATEWAY_RESPONSES
 from chalicelib.api.problems import PROBLEMS
 from chalicelib.api.public import ELSEWHERE
-from chalicelib.auth import bearer_token
+from chalicelib.auth.tokens import bearer_token
 from chalicelib.botocore_client import client
-from chalicelib.errors import Unauthenticated
+from chalicelib.model.errors import Unauthenticated
 from chalicelib.operations import OPERATIONS
 from chalicelib.operations.sweep import DEFAULT_READ_UNITS, MAX_READ_UNITS, MIN_READ_UNITS
 from deploy.alarms import PARTS, alarms_of
 from deploy.api import METHODS, READ_METHODS
-from deploy.functions import GRANTS, logical_id
 from deploy.own_issuer import setting
 from deploy.parameters import check, parameters
+from deploy.permissions import GRANTS, logical_id
 from deploy.refusal import Refusal
 from deploy.stages import Stage
 from local.server import COMPRESSED_FROM

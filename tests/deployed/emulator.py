@@ -15,7 +15,7 @@ import botocore.session
 import httpx
 from botocore.config import Config
 
-from local.engine import REGION, Connection, free_port
+from local.dynamodb_local import REGION, Connection, free_port
 from local.workspace import Credentials
 
 OPERATOR = Credentials("test", "test")

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.dead_letters import Record
-from chalicelib.entries import UserId
+from chalicelib.model.entries import UserId
+from chalicelib.sync.dead_letters import Record
 from local.pump import lambda_event
 from tests.chaos.event_source import EventSource, Rules, place_of
 from tests.deployed.stack import Stack

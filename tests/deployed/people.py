@@ -8,9 +8,9 @@ from typing import Any
 
 import httpx
 
-from chalicelib.entries import UserId
-from chalicelib.users import user_id
-from local.engine import REGION
+from chalicelib.model.entries import UserId
+from chalicelib.model.user_keys import user_id
+from local.dynamodb_local import REGION
 from tests.deployed.emulator import Emulator
 
 GALLERY = "https://gallery.example"

@@ -7,10 +7,10 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 from playwright.sync_api import Browser, BrowserContext, Page, Route
 
-from chalicelib.entries import UserId
-from chalicelib.users import user_id
-from local.drawn import DRAWN, PATH
-from local.drawn import drawn as drawn_at
+from chalicelib.model.entries import UserId
+from chalicelib.model.user_keys import user_id
+from local.placeholder_images import DRAWN, PATH
+from local.placeholder_images import drawn as drawn_at
 from tests.browser.place import Tables, origin
 from tests.deployed.people import PASSWORD, Directory
 from tests.deployed.stack import Stack

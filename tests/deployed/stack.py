@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chalicelib.entries import UserId
+from chalicelib.model.entries import UserId
 from deploy.stages import CONFIG, ROOT
 from tests.deployed.emulator import HOST, Emulator
 

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 from playwright.sync_api import Page, expect
 
-from local.engine import REGION
+from local.dynamodb_local import REGION
 from tests.browser.chromium import launched
 from tests.browser.visitor import save, tile
 from tests.deployed.allowances import addresses

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chalicelib.operations import OPERATIONS
-from deploy.functions import GRANTS
+from deploy.permissions import GRANTS
 from deploy.stages import ROOT
 from tests.api.support import library, picture
 from tests.deployed.event_source import Mapped

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.botocore_client import client
-from chalicelib.entries import UserId
-from chalicelib.errors import Contended, Unavailable
-from chalicelib.items import row_from_item
+from chalicelib.model.entries import UserId
+from chalicelib.model.errors import Contended, Unavailable
+from chalicelib.store.items import row_from_item
 from tests.faults.crashing import Step, Trace
 from tests.faults.scenarios import Cast, Scenario, Stage
 from tests.support import Intercepted, Store
@@ -20,8 +20,8 @@ PAYLOAD = {"prompt", "image_url", "model", "seed", "steps", "image"}
 """What nothing but an image may hold, in either table."""
 
 State = Mapping[str, list[Mapping[str, Any]]]
-"""The items of each role in each table; users by their roles, each `idem` and `mark` by the place
-where it stood first."""
+"""The items of each role in each table; users by their roles, each `request_id` and `mark` by the
+place where it stood first."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from chalicelib.config import table_names
-from chalicelib.http_engine import HttpDynamo
+from chalicelib.dynamodb.client import HttpDynamo
 from tests.faults.scenarios import SCENARIOS, Cast, Stage
 from tests.support import Intercepted
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import botocore.session
 
-from chalicelib.config import TableNames
-from local.engine import ClientArgs
+from chalicelib.store.table_names import TableNames
+from local.dynamodb_local import ClientArgs
 
 
 @dataclass(frozen=True)

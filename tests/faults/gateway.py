@@ -10,8 +10,8 @@ from typing import Any
 from chalice.local import LambdaContext
 
 import app as app_module
-from chalicelib.connections import Reply
-from chalicelib.entries import UserId
+from chalicelib.dynamodb.connections import Reply
+from chalicelib.model.entries import UserId
 from tests.faults.crashing import Moment, kill_this_process
 from tests.faults.wire import Send, Wire, WireFault
 

@@ -1,23 +1,23 @@
 """What a client asks for, each in its own scene: what is there before, and one try of the request.
 
 A scene is played by users of its own, so that one set of tables holds many. The clock stands still:
-two runs differ in nothing but their users and their random `idem`.
+two runs differ in nothing but their users and their random `request_id`.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib import doorbell
 from chalicelib.bootstrap import build
-from chalicelib.config import TableNames
-from chalicelib.dynamo import Dynamo
-from chalicelib.entries import Cursor, Payload, UserId
-from chalicelib.errors import Unavailable
-from chalicelib.idempotency import LIFETIME, idempotent_request
+from chalicelib.dynamodb.protocol import Dynamo
+from chalicelib.model.entries import Cursor, Payload, UserId
+from chalicelib.model.errors import Unavailable
+from chalicelib.model.timing import Clock, Deadline
 from chalicelib.operations import OPERATIONS
 from chalicelib.services import Services
-from chalicelib.timing import Clock, Deadline
+from chalicelib.store.idempotency import LIFETIME, idempotent_request
+from chalicelib.store.table_names import TableNames
+from chalicelib.sync import stream_handler
 from local.pump import delivered
 from tests.support import Store, picture, pictures
 
@@ -183,11 +183,13 @@ def ring(stage: Stage, cast: Cast) -> None:
     for _ in range(DELIVERIES):
         event = {"Records": left}
         # One user after the other, so that the calls have an order.
-        answer = doorbell.ring(event, services.syncer, services.metrics, stage.deadline, at_once=1)
+        answer = stream_handler.handle(
+            event, services.syncer, services.metrics, stage.deadline, at_once=1
+        )
         left = list(delivered(left, answer).left)
         if not left:
             return
-    raise Unavailable("doorbell")
+    raise Unavailable("stream handler")
 
 
 def insert(number: int, user: UserId) -> Mapping[str, Any]:
@@ -253,7 +255,7 @@ ALL = [
         "eie" + "dd",
     ),
     Scenario("sync", a_long_log, lambda stage, cast: stage.sync(cast.alice), LONG),
-    Scenario("doorbell", two_users, ring, "ieiiid"),
+    Scenario("stream handler", two_users, ring, "ieiiid"),
     Scenario("erase-user", a_few, erase, "eeeede" + "dddd"),
 ]
 LONG_ERASURE = Scenario("erase-library", a_library, erase, "e" * 35 + "d" + "e" + "d" * 35)

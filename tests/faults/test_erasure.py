@@ -18,13 +18,13 @@ import httpx
 import pytest
 
 import app as app_module
-from chalicelib import doorbell
 from chalicelib.config import table_names
-from chalicelib.dynamo import UnknownOutcome
-from chalicelib.entries import Cursor, UserId
+from chalicelib.dynamodb.protocol import UnknownOutcome
+from chalicelib.model.entries import Cursor, UserId
+from chalicelib.model.timing import Deadline
 from chalicelib.operations import OPERATIONS
-from chalicelib.timing import Deadline
-from local.engine import Connection
+from chalicelib.sync import stream_handler
+from local.dynamodb_local import Connection
 from local.pump import Pump
 from local.workspace import Credentials
 from tests.api.server import Server, running
@@ -131,13 +131,13 @@ def test_a_deleted_image_is_nowhere(house: House) -> None:
 
 
 def make_dead_letters(house: House) -> None:
-    """The pump delivers the stream to a doorbell whose syncs fail, until it gives up."""
+    """The pump delivers the stream to a stream handler whose syncs fail, until it gives up."""
     broken, dynamo = quick(house.store)
     dynamo.before = always_unknown
     services = broken.services
 
     def function(event: dict[str, Any]) -> Mapping[str, Any]:
-        return doorbell.ring(event, services.syncer, services.metrics, broken.deadline)
+        return stream_handler.handle(event, services.syncer, services.metrics, broken.deadline)
 
     pump = Pump.of(house.store.tables.primary, function, house.folder, Hurried())
     thread = threading.Thread(target=pump.run)
@@ -304,7 +304,8 @@ class Narrow(Intercepted):
 
 
 def meet(slow: SlowSync, store: Store, user: UserId) -> Callable[[str, Mapping[str, Any]], None]:
-    """Lets the slow sync go when the deletion has made the stub and not yet written the rest."""
+    """Lets the slow sync go when the deletion has made the tombstone and not yet written the
+    rest."""
 
     def release(operation: str, request: Mapping[str, Any]) -> None:
         if operation in PARTITION_WRITES and store.tables.partition in str(request):

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.dynamo import UnknownOutcome
-from chalicelib.entries import Payload
-from chalicelib.http_engine import HttpDynamo
+from chalicelib.dynamodb.client import HttpDynamo
+from chalicelib.dynamodb.protocol import UnknownOutcome
+from chalicelib.model.entries import Payload
 from tests.faults.bench import Bench
 from tests.faults.conftest import Tried
 from tests.faults.crashing import KILLED, AtCall, Moment, Step, exit_code, request_until
@@ -26,13 +26,13 @@ from tests.faults.wire import WIRE_FAULTS, WRITES, Wire, WireFault
 from tests.support import Intercepted, Store
 
 MOMENTS: tuple[Moment, Moment] = ("before", "after")
-WRITERS = [one.name for one in ALL if one.name not in ("sync", "doorbell", "erase-user")]
+WRITERS = [one.name for one in ALL if one.name not in ("sync", "stream handler", "erase-user")]
 RIVALS = ("before", "instead", "after")
 """A rival saves before the call; before it, and the call fails; after it, and its reply is lost."""
 RIVAL = (Payload("a rival's prompt", "https://images.example/rival.png"),)
 FAULTS = tuple(itertools.product(("call", "process"), MOMENTS))
 WIRED = [scenario for scenario in ALL if scenario.name != "sync"]
-"""The doorbell's syncs stand for the long one, whose chunks make the same calls."""
+"""The stream handler's syncs stand for the long one, whose chunks make the same calls."""
 every_scenario = pytest.mark.parametrize("scenario", ALL, ids=lambda scenario: scenario.name)
 
 

@@ -7,8 +7,8 @@ by who made it; if its first try had committed it is refused then, though our ow
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from chalicelib.connections import Reply, TransportFailed
-from chalicelib.http_engine import TRIES, HttpDynamo
+from chalicelib.dynamodb.client import TRIES, HttpDynamo
+from chalicelib.dynamodb.connections import Reply, TransportFailed
 
 WRITES = ("PutItem", "UpdateItem", "TransactWriteItems")
 Headers = Mapping[str, str]

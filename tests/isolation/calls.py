@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.config import TableNames
-from deploy.functions import API_HANDLER, READ_API
+from chalicelib.store.table_names import TableNames
+from deploy.permissions import API_HANDLER, READ_API
 from tests.grants import granted, needed
 from tests.isolation.asked import READING
 from tests.isolation.people import People, Person, foreign_marks

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from chalicelib.config import TableNames
+from chalicelib.store.table_names import TableNames
 from local.issuer import ISSUER
 from tests.api.server import Server, running
 from tests.isolation.asked import Answer, Asked, routes

@@ -4,11 +4,11 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.users import user_id
+from chalicelib.model.user_keys import user_id
 
 TAILS = {"ann@people.example": 3, "ben@people.example": 40, "cleo@people.example": 200}
 """Where each one's log ends to begin with: one's cursor may lie beyond another's tail. The names
-are long, since a short one may stand in a random `idem` by chance."""
+are long, since a short one may stand in a random `request_id` by chance."""
 
 
 @dataclass(frozen=True)

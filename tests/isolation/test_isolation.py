@@ -21,11 +21,11 @@ from chalice.app import Chalice
 
 import app as app_module
 from chalicelib.botocore_client import client
-from chalicelib.config import TableNames
+from chalicelib.store.table_names import TableNames
+from local.dev_routes import JWKS_PATH, Own
 from local.doors import Doors
-from local.engine import free_port
+from local.dynamodb_local import free_port
 from local.issuer import AUDIENCE, ISSUER, Issuer
-from local.own import JWKS_PATH, Own
 from local.room import Room
 from local.server import HOST, Around, make_server
 from tests.api.server import Server

@@ -14,7 +14,7 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from local.engine import Connection
+from local.dynamodb_local import Connection
 from tests.mutation.mutants import MUTANTS, Mutant
 
 ROOT = Path(__file__).parents[2]

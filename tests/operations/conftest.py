@@ -8,8 +8,8 @@ import os
 import pytest
 
 from chalicelib.bootstrap import build
-from chalicelib.config import TableNames
-from chalicelib.http_engine import HttpDynamo
+from chalicelib.dynamodb.client import HttpDynamo
+from chalicelib.store.table_names import TableNames
 from tests.simulation.engine import MemoryDynamo
 from tests.simulation.stage import TABLES
 from tests.support import Store

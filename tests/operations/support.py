@@ -10,16 +10,16 @@ from threading import Thread
 from typing import Any
 
 from chalicelib.bootstrap import build, no_dead_letters
-from chalicelib.dead_letters import DeadLetters
-from chalicelib.dynamo import Item
-from chalicelib.entries import Cursor, UserId
-from chalicelib.errors import ImageStorageError, Unavailable
-from chalicelib.items import row_to_item
-from chalicelib.log import Log
+from chalicelib.dynamodb.protocol import Item
+from chalicelib.model.entries import Cursor, UserId
+from chalicelib.model.errors import ImageStorageError, Unavailable
+from chalicelib.model.timing import Clock, Deadline
 from chalicelib.operations import OPERATIONS
-from chalicelib.projection import to_row
 from chalicelib.services import Services
-from chalicelib.timing import Clock, Deadline
+from chalicelib.store.items import row_to_item
+from chalicelib.store.log import Log
+from chalicelib.sync.dead_letters import DeadLetters
+from chalicelib.sync.projection import to_row
 from tests import emf
 from tests.grants import check_granted
 from tests.support import ALICE, Call, Intercepted, Store, dump, picture

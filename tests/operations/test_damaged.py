@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.entries import MAX_CURSOR, Cursor
-from chalicelib.errors import LogDamaged
+from chalicelib.model.entries import MAX_CURSOR, Cursor
+from chalicelib.model.errors import LogDamaged
 from tests.operations.support import Answer, Rig, everything, fill_synced, stored
 from tests.support import ALICE, Store, picture
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from chalicelib.dynamo import UnknownOutcome
-from chalicelib.entries import START, Cursor
-from chalicelib.errors import Unavailable
-from chalicelib.idempotency import idempotent_request
-from chalicelib.removal import MAX_DELETIONS
+from chalicelib.dynamodb.protocol import UnknownOutcome
+from chalicelib.model.entries import START, Cursor
+from chalicelib.model.errors import Unavailable
+from chalicelib.store.idempotency import idempotent_request
+from chalicelib.store.removal import MAX_DELETIONS
 from tests.operations.support import (
     Answer,
     Crash,
@@ -115,7 +115,7 @@ def test_erase_more_than_any_chunk(store: Store) -> None:
 
 
 def test_erase_passes_over_what_is_deleted_already(store: Store) -> None:
-    """A stub needs no second deletion, and counts as erased."""
+    """A tombstone needs no second deletion, and counts as erased."""
     fill_synced(store, 4)
     delete(store, 2)
     delete_unsynced(store, 3)
@@ -244,7 +244,7 @@ def test_erase_gives_no_receipt_while_the_partition_holds_an_image(store: Store)
 
 
 def test_erase_of_an_image_put_back_by_hand(store: Store) -> None:
-    """What the partition shows, though the primary has a stub there, is erased too."""
+    """What the partition shows, though the primary has a tombstone there, is erased too."""
     fill_synced(store, 3)
     image = stored(store, ALICE)[1]["image"]
     delete(store, 2)

@@ -9,14 +9,14 @@ import pytest
 from chalice.local import LambdaContext
 
 import app
-from chalicelib.config import TableNames
-from chalicelib.errors import InvalidEvent
+from chalicelib.model.errors import InvalidEvent
+from chalicelib.model.user_keys import user_id
 from chalicelib.operations import OPERATIONS
-from chalicelib.users import user_id
+from chalicelib.store.table_names import TableNames
 from tests import emf
 from tests.operations.support import ISSUER, assert_as_projected
 from tests.support import BOB, Store
-from tests.unit.test_doorbell import record
+from tests.unit.test_stream_handler import record
 
 pytestmark = pytest.mark.real_engine
 

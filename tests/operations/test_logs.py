@@ -11,21 +11,21 @@ import pytest
 from chalice.app import Request, Response
 
 import app
-from chalicelib import doorbell
 from chalicelib.api import reads, writes
 from chalicelib.api.access_log import logged
 from chalicelib.api.answer import Answer
 from chalicelib.api.authorizer import EXPIRES_AT
 from chalicelib.api.endpoint import in_problem_details, respond
-from chalicelib.dynamo import UnknownOutcome
-from chalicelib.entries import Cursor, Payload, UserId
+from chalicelib.dynamodb.protocol import UnknownOutcome
+from chalicelib.model.entries import Cursor, Payload, UserId
+from chalicelib.model.user_keys import user_id
 from chalicelib.operations import OPERATIONS
-from chalicelib.users import user_id
+from chalicelib.sync import stream_handler
 from tests.operations.support import ISSUER, Rig, add, change
 from tests.operations.test_redrive import Letters
 from tests.operations.test_wrong_events import OF_A_USER
 from tests.support import Store
-from tests.unit.test_doorbell import record
+from tests.unit.test_stream_handler import record
 
 Trouble = Callable[[Rig, "Canary"], None]
 
@@ -202,7 +202,7 @@ def test_the_doorbell_logs_who_and_where(
 
 def ring(rig: Rig, canary: Canary) -> None:
     event = {"Records": [record(canary.user, 1)]}
-    doorbell.ring(event, rig.services.syncer, rig.services.metrics, rig.store.deadline)
+    stream_handler.handle(event, rig.services.syncer, rig.services.metrics, rig.store.deadline)
 
 
 # Requests

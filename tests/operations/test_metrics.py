@@ -6,21 +6,21 @@ from typing import Any, get_args
 import pytest
 from chalice.app import Request
 
-from chalicelib import doorbell
 from chalicelib.api import reads
 from chalicelib.api.authorizer import EXPIRES_AT, decide
 from chalicelib.api.endpoint import respond
-from chalicelib.auth import Caller
-from chalicelib.dynamo import MAX_TRANSACTION_ITEMS, UnknownOutcome
-from chalicelib.entries import UserId
-from chalicelib.errors import Contended, KeysUnavailable, Unauthenticated
-from chalicelib.metrics import Metrics, Name
+from chalicelib.auth.tokens import Caller
+from chalicelib.dynamodb.protocol import MAX_TRANSACTION_ITEMS, UnknownOutcome
+from chalicelib.model.entries import UserId
+from chalicelib.model.errors import Contended, KeysUnavailable, Unauthenticated
 from chalicelib.operations.sweep import LATE
+from chalicelib.sync import stream_handler
+from chalicelib.telemetry.metrics import Metrics, Name
 from tests import emf
 from tests.operations.support import Rig, assert_as_projected, fill_synced, remove
 from tests.operations.test_redrive import Letters
 from tests.support import ALICE, BOB, Store, foreign, picture, quick
-from tests.unit.test_doorbell import record
+from tests.unit.test_stream_handler import record
 
 NOW = 1_795_386_625.5
 WRITES = ("put_item", "transact_write_items")
@@ -40,7 +40,9 @@ def ring(rig: Rig, *users: UserId) -> None:
     """The stream's function, with a batch of these users."""
     records = [record(user, number) for number, user in enumerate(users, start=1)]
     services = rig.services
-    doorbell.ring({"Records": records}, services.syncer, services.metrics, rig.store.deadline)
+    stream_handler.handle(
+        {"Records": records}, services.syncer, services.metrics, rig.store.deadline
+    )
 
 
 def only_line(rig: Rig) -> emf.Line:
@@ -214,7 +216,7 @@ def sync_is_cut_short(rig: Rig) -> None:
     """Time is up once the first chunk of two is written."""
     rig.store.fill(ALICE, MAX_TRANSACTION_ITEMS + 1)
     services, event = rig.services, {"Records": [record(ALICE, 1)]}
-    doorbell.ring(event, services.syncer, services.metrics, rig.after_calls(3))
+    stream_handler.handle(event, services.syncer, services.metrics, rig.after_calls(3))
 
 
 def some_are_behind(rig: Rig) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from chalicelib.dynamo import UnknownOutcome
-from chalicelib.entries import START, Cursor, Row, UserId
-from chalicelib.errors import ImageNotFound
-from chalicelib.partition import Changes, Page
-from chalicelib.versions import CURRENT, upgraded
+from chalicelib.dynamodb.protocol import UnknownOutcome
+from chalicelib.model.entries import START, Cursor, Row, UserId
+from chalicelib.model.errors import ImageNotFound
+from chalicelib.model.row_versions import CURRENT, upgraded
+from chalicelib.store.partition import Changes, Page
 from tests.operations.support import (
     Answer,
     Rig,
@@ -94,8 +94,8 @@ def test_migrating_on_sync(store: Store, more: int) -> None:
     assert_as_projected(store)
 
 
-def test_migrating_a_partition_that_ends_in_a_stub(store: Store) -> None:
-    """A stub tells no version, so the rows below it are looked at."""
+def test_migrating_a_partition_that_ends_in_a_tombstone(store: Store) -> None:
+    """A tombstone tells no version, so the rows below it are looked at."""
     old_library(store)
     change(store, 3, kind={"S": "erased"}, image=None, version=None)
     delete_unsynced(store, 3)
@@ -104,7 +104,7 @@ def test_migrating_a_partition_that_ends_in_a_stub(store: Store) -> None:
 
 
 def test_migrating_mixed_rows(store: Store) -> None:
-    """Deletions in an older form, stubs, and rows of today are brought together."""
+    """Deletions in an older form, tombstones, and rows of today are brought together."""
     old_library(store, 4)
     delete_unsynced(store, 2)
     store.sync(ALICE)
@@ -212,8 +212,8 @@ def test_migrating_does_not_append(store: Store) -> None:
 
 
 VERSION_1 = Path(__file__).parent / "version_1.json"
-"""Both logs of a user, item by item as the first version stored them: a stub, an image with every
-field, the deletion of the first, and an image with none but the needed."""
+"""Both logs of a user, item by item as the first version stored them: a tombstone, an image with
+every field, the deletion of the first, and an image with none but the needed."""
 
 IMAGE_2 = (
     '{"cursor":2,"prompt":"a \\u003cb\\u003efox\\u003c/b\\u003e \\u0026 \\"friends\\" 🦊\\u2028é",'

@@ -4,7 +4,7 @@ import io
 import json
 from typing import Any
 
-from chalicelib.entries import Cursor, Payload
+from chalicelib.model.entries import Cursor, Payload
 from local.importer.rows import Image, Reader, Reading
 from tests.operations.support import Answer, Rig, assert_as_projected, delete, operate
 from tests.support import ALICE, BOB, Store, picture

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from chalicelib.bootstrap import build
-from chalicelib.dynamo import UnknownOutcome
-from chalicelib.entries import Cursor
-from chalicelib.errors import ResyncRequired, Unavailable
+from chalicelib.dynamodb.protocol import UnknownOutcome
+from chalicelib.model.entries import Cursor
+from chalicelib.model.errors import ResyncRequired, Unavailable
 from tests.operations.support import (
     Answer,
     Rig,
@@ -219,7 +219,7 @@ def test_rebuild_never_goes_beyond_the_tail(store: Store) -> None:
 
 
 def test_rebuild_before_a_deletion_is_synced(store: Store) -> None:
-    """The stub comes first, then the deletion's cursor: as with any sync."""
+    """The tombstone comes first, then the deletion's cursor: as with any sync."""
     fill_synced(store, 3)
     delete_unsynced(store, 2)
     assert rebuild(store)["cursor"] == 4

@@ -9,21 +9,21 @@ import botocore.session
 import pytest
 from botocore.stub import Stubber
 
-from chalicelib.botocore_letters import (
+from chalicelib.dynamodb.protocol import UnknownOutcome
+from chalicelib.model.entries import UserId
+from chalicelib.model.errors import Unavailable
+from chalicelib.sync.dead_letters import Batch, Letter, Record, Trimmed, batch_of
+from chalicelib.sync.sqs_dead_letters import (
     AT_ONCE,
     LONG_POLL,
     SqsDeadLetters,
     letter_of,
     stream_records,
 )
-from chalicelib.dead_letters import Batch, Letter, Record, Trimmed, batch_of
-from chalicelib.dynamo import UnknownOutcome
-from chalicelib.entries import UserId
-from chalicelib.errors import Unavailable
-from local.letters import on_failure_record
+from local.dead_letters import on_failure_record
 from tests.operations.support import Rig, assert_as_projected
 from tests.support import ALICE, BOB, Store
-from tests.unit.test_doorbell import record
+from tests.unit.test_stream_handler import record
 
 pytestmark = pytest.mark.real_engine
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.dynamo import UnknownOutcome
+from chalicelib.dynamodb.protocol import UnknownOutcome
 from tests.operations.support import (
     Answer,
     Crash,

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from chalicelib.bootstrap import AT_ONCE
-from chalicelib.connections import MOST_KEPT
-from chalicelib.dynamo import UnknownOutcome
-from chalicelib.entries import Cursor, UserId
+from chalicelib.dynamodb.connections import MAX_KEPT
+from chalicelib.dynamodb.protocol import UnknownOutcome
+from chalicelib.model.entries import Cursor, UserId
+from chalicelib.model.timing import Deadline
 from chalicelib.operations.sweep import LATE, MIN_READ_UNITS, next_sweep, scheduled
-from chalicelib.positions import Positions
-from chalicelib.timing import Deadline
+from chalicelib.store.checkpoints import Checkpoints
 from tests.operations.support import (
     Answer,
     Rig,
@@ -95,7 +95,7 @@ def test_sweep_of_nobody(store: Store) -> None:
 
 
 def test_sweep_finds_a_user_whose_first_image_is_deleted(store: Store) -> None:
-    """The first entry stays in the index of users as a stub."""
+    """The first entry stays in the index of users as a tombstone."""
     store.save(ALICE)
     delete(store, 1)
     store.save(ALICE)
@@ -229,10 +229,10 @@ def test_sweep_by_schedule_goes_round(store: Store) -> None:
 def test_sweep_by_schedule_begins_anew_with_a_place_it_cannot_read(store: Store) -> None:
     """A place that other code has left does not stop the sweeps."""
     some_behind(store)
-    Positions(store.dynamo, store.tables.idempotency).put("sweep", {"place": "elsewhere"})
+    Checkpoints(store.dynamo, store.tables.idempotency).put("sweep", {"place": "elsewhere"})
     rig = Rig.on(store)
     assert counts(next_sweep(rig.services, store.deadline)) == (3, 2, 3, 0)
-    assert Positions(store.dynamo, store.tables.idempotency).get("sweep") == {}
+    assert Checkpoints(store.dynamo, store.tables.idempotency).get("sweep") == {}
 
 
 def test_sweep_by_schedule_that_failed_is_made_again(store: Store) -> None:
@@ -392,7 +392,7 @@ def test_sweep_of_segments_none_of_which_can_be_listed_is_an_error(store: Store)
 
 
 def test_sweep_has_a_kept_connection_for_each_user_at_once() -> None:
-    assert AT_ONCE <= MOST_KEPT
+    assert AT_ONCE <= MAX_KEPT
 
 
 # By schedule
@@ -422,7 +422,7 @@ def test_sweep_by_schedule_keeps_its_place_though_the_reply_is_lost(store: Store
     rig.before(fault)
     Spent(rig, 250)
     swept = next_sweep(rig.services, store.deadline, MIN_READ_UNITS)
-    kept = Positions(store.dynamo, store.tables.idempotency).get("sweep")
+    kept = Checkpoints(store.dynamo, store.tables.idempotency).get("sweep")
     assert kept == swept["resume"]
 
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.dynamo import UnknownOutcome
-from chalicelib.entries import Cursor, UserId
+from chalicelib.dynamodb.protocol import UnknownOutcome
+from chalicelib.model.entries import Cursor, UserId
 from tests.operations.support import (
     Answer,
     Crash,
@@ -34,7 +34,7 @@ def verify(store: Store) -> Answer:
 
 
 def test_verify_equal_logs(store: Store) -> None:
-    """Images, stubs and deletions that agree are equal, and each was looked at."""
+    """Images, tombstones and deletions that agree are equal, and each was looked at."""
     library(store)
     assert verify(store) == EQUAL | {"compared": 7, "outdated": 0, "entries": 7}
 

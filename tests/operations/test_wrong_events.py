@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from chalicelib.entries import MAX_CURSOR
-from chalicelib.errors import InvalidEvent
+from chalicelib.model.entries import MAX_CURSOR
+from chalicelib.model.errors import InvalidEvent
+from chalicelib.model.user_keys import user_id
 from chalicelib.operations import OPERATIONS
 from chalicelib.operations.sweep import MIN_READ_UNITS
-from chalicelib.users import user_id
 from tests.operations.support import ISSUER, Rig
 from tests.support import ALICE, Store
 

@@ -1,6 +1,6 @@
 """What somebody may do to a partition by hand, and what `verify_user` must say about it.
 
-The log that they all are done to: images at 1 and 3 … 6, a stub at 2, its deletion at 7.
+The log that they all are done to: images at 1 and 3 … 6, a tombstone at 2, its deletion at 7.
 """
 
 from collections.abc import Callable
@@ -69,7 +69,7 @@ VANDALISM = [
         "other in the partition: skip",
     ),
     Vandalism(
-        "image made a stub",
+        "image made a tombstone",
         lambda store: change(store, 4, kind={"S": "erased"}, image=None, version=None),
         4,
         "other in the partition: image, kind, version",
@@ -81,7 +81,7 @@ VANDALISM = [
         "other in the partition: deletes, image, kind",
     ),
     Vandalism(
-        "stub made an image",
+        "tombstone made an image",
         lambda store: change(
             store, 2, kind={"S": "image"}, image={"S": "prompt"}, version={"N": "2"}
         ),
@@ -89,7 +89,7 @@ VANDALISM = [
         "other in the partition: image, kind, version",
     ),
     Vandalism(
-        "stub with a payload",
+        "tombstone with a payload",
         lambda store: change(store, 2, image={"S": "prompt"}),
         2,
         "other in the partition: image",

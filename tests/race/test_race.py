@@ -32,7 +32,7 @@ def test_eight_writers_of_one_user(store: Store, processes: BaseContext) -> None
     assert sorted(acknowledged) == everything
     assert [entry.cursor for entry in entries] == everything
     assert [entry.count for entry in entries] == everything
-    assert set(Counter(entry.idem for entry in entries).values()) == {1}
+    assert set(Counter(entry.request_id for entry in entries).values()) == {1}
 
 
 def test_two_syncs_and_the_stream_race_while_a_reader_watches(

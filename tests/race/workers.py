@@ -5,11 +5,11 @@ import time
 
 from chalicelib.bootstrap import build
 from chalicelib.config import table_names
-from chalicelib.entries import START, Cursor, UserId
-from chalicelib.errors import Contended, HoleFound
-from chalicelib.http_engine import HttpDynamo
+from chalicelib.dynamodb.client import HttpDynamo
+from chalicelib.model.entries import START, Cursor, UserId
+from chalicelib.model.errors import Contended, HoleFound
 from chalicelib.services import Services
-from chalicelib.sync import Synced
+from chalicelib.sync.syncer import Synced
 from tests.support import picture
 
 
@@ -19,15 +19,15 @@ def services() -> Services:
 
 def append(user: UserId, many: int) -> list[int]:
     """Saves so many images one by one; the cursors that were acknowledged."""
-    wired = services()
-    return [_save(wired, user, number) for number in range(many)]
+    composed = services()
+    return [_save(composed, user, number) for number in range(many)]
 
 
-def _save(wired: Services, user: UserId, number: int) -> int:
+def _save(composed: Services, user: UserId, number: int) -> int:
     """As a client would: a 503 that says that nothing was saved is sent again."""
     while True:
         try:
-            (image,) = wired.primary.append(user, [picture(number)], wired.clock.deadline(20))
+            (image,) = composed.primary.append(user, [picture(number)], composed.clock.deadline(20))
         except Contended:
             continue
         return image.cursor
@@ -35,11 +35,11 @@ def _save(wired: Services, user: UserId, number: int) -> int:
 
 def sync_until(user: UserId, goal: int) -> int:
     """Calls sync over and over until the partition has reached the goal; how often."""
-    wired = services()
+    composed = services()
     calls = 0
     synced = Synced(START, 0, up_to_date=False)
     while synced.cursor < goal:
-        synced = wired.syncer.sync(user, wired.clock.deadline(20))
+        synced = composed.syncer.sync(user, composed.clock.deadline(20))
         calls += 1
     return calls
 
@@ -50,16 +50,16 @@ def watch(user: UserId, goal: int) -> dict[str, int]:
     What it finds it checks by itself, from the answers alone: that first pages are consecutive and
     never older than one seen before, and that changes follow the cursor without a gap.
     """
-    wired = services()
-    partition = wired.open_partition(user)
+    composed = services()
+    partition = composed.open_partition(user)
     counts = {"reads": 0, "holes": 0, "back": 0}
     top = followed = START
     give_up = time.monotonic() + 120
     while followed < goal and time.monotonic() < give_up:
         counts["reads"] += 2
         try:
-            page = partition.page(50, None, None, wired.clock.deadline(20))
-            changes = partition.changes(followed, 10, wired.clock.deadline(20))
+            page = partition.page(50, None, None, composed.clock.deadline(20))
+            changes = partition.changes(followed, 10, composed.clock.deadline(20))
         except HoleFound:
             counts["holes"] += 1
             continue

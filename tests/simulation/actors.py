@@ -1,4 +1,4 @@
-"""Those who take part: clients, the stream's doorbells, the schedule, and operators.
+"""Those who take part: clients, the stream handlers, the schedule, and operators.
 
 Each does a few things of its kind, with the production code, and hands every answer to the judge.
 Each has a process of the product to itself, which remembers as a warm function does. A crash ends
@@ -9,13 +9,18 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from chalicelib import doorbell
-from chalicelib.entries import NO_MARK, START, Cursor, Mark, Payload, Position, UserId
-from chalicelib.errors import IdempotencyKeyReused, ImageNotFound, ImageStorageError, NotSyncedYet
-from chalicelib.idempotency import LIFETIME, idempotent_request
+from chalicelib.model.entries import NO_MARK, START, Cursor, Mark, Payload, Position, UserId
+from chalicelib.model.errors import (
+    IdempotencyKeyReused,
+    ImageNotFound,
+    ImageStorageError,
+    NotSyncedYet,
+)
+from chalicelib.model.timing import Deadline
 from chalicelib.operations import OPERATIONS
-from chalicelib.partition import Changes, Page, Partition
-from chalicelib.timing import Deadline
+from chalicelib.store.idempotency import LIFETIME, idempotent_request
+from chalicelib.store.partition import Changes, Page, Partition
+from chalicelib.sync import stream_handler
 from tests.simulation.invariants import QUOTE, Before, Errand
 from tests.simulation.network import Crash
 from tests.simulation.plan import Part
@@ -114,7 +119,7 @@ def save(actor: Actor, errand: Errand) -> Any:
     del stage.errands[task]
     stage.network.say(f"save -> {answer!r:.80}")
     if not isinstance(answer, Crash):
-        actor.judge.saved(before, errand, stage.idems[task], answer)
+        actor.judge.saved(before, errand, stage.request_ids[task], answer)
     return answer
 
 
@@ -177,7 +182,7 @@ def _delete(actor: Actor, cursors: Sequence[Cursor]) -> bool:
     answer = tried(actor, lambda: deleter.delete(actor.user, cursors, actor.deadline()))
     stage.network.say(f"delete {cursors} -> {answer!r:.80}")
     if not isinstance(answer, Crash):
-        actor.judge.deleted(before, cursors, stage.idems[stage.scheduler.current], answer)
+        actor.judge.deleted(before, cursors, stage.request_ids[stage.scheduler.current], answer)
     return not (answer is None or isinstance(answer, ImageNotFound))
 
 
@@ -414,7 +419,7 @@ def _ring(actor: Actor, batch: list[Record]) -> set[str]:
     syncer, metrics = actor.services.syncer, actor.services.metrics
     answer = tried(
         actor,  # one user after the other: here tasks take turns, not threads
-        lambda: doorbell.ring({"Records": batch}, syncer, metrics, deadline, at_once=1),
+        lambda: stream_handler.handle({"Records": batch}, syncer, metrics, deadline, at_once=1),
     )
     actor.stage.network.say(f"ring {len(batch)} -> {answer!r:.80}")
     if isinstance(answer, BaseException):

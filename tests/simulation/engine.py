@@ -1,4 +1,4 @@
-"""DynamoDB in memory: the six calls of `chalicelib.dynamo.Dynamo`, with DynamoDB's own semantics.
+"""DynamoDB in memory: the six calls of the protocol `Dynamo`, with DynamoDB's own semantics.
 
 Each item has two states: the *truth*, by which writes are decided, and what is *shown* to reads. A
 transaction is decided at once and then shown item by item, in any order; what reads see in between
@@ -15,8 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from chalicelib.config import TableNames
-from chalicelib.dynamo import (
+from chalicelib.dynamodb.protocol import (
     MAX_TRANSACTION_BYTES,
     MAX_TRANSACTION_ITEMS,
     Item,
@@ -24,7 +23,8 @@ from chalicelib.dynamo import (
     Refused,
     UnknownOutcome,
 )
-from chalicelib.users import USERS_INDEX
+from chalicelib.store.table_names import TableNames
+from chalicelib.store.users import USERS_INDEX
 from tests.simulation.expressions import (
     Condition,
     Invalid,

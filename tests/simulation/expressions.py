@@ -10,7 +10,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from chalicelib.dynamo import Item
+from chalicelib.dynamodb.protocol import Item
 
 RESERVED = {"count", "cursor", "first", "key"}
 """Those of our attributes that DynamoDB lets be named by a placeholder alone (its developer guide,

@@ -8,10 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from chalicelib.config import TableNames
-from chalicelib.dynamo import Item
-from chalicelib.entries import Image, Payload, UserId
-from chalicelib.errors import (
+from chalicelib.dynamodb.protocol import Item
+from chalicelib.model.entries import Image, Payload, UserId
+from chalicelib.model.errors import (
     Contended,
     HoleFound,
     IdempotencyKeyReused,
@@ -19,11 +18,12 @@ from chalicelib.errors import (
     ResyncRequired,
     Unavailable,
 )
-from chalicelib.idempotency import LIFETIME, IdempotentRequest
-from chalicelib.partition import Changes, Page
-from chalicelib.sync import Synced
+from chalicelib.store.idempotency import LIFETIME, IdempotentRequest
+from chalicelib.store.partition import Changes, Page
+from chalicelib.store.table_names import TableNames
+from chalicelib.sync.syncer import Synced
 from tests.simulation.engine import Change
-from tests.simulation.ledger import FIRST_FORM, Copy, Ledger, kind_of, number, row_of, stub_of
+from tests.simulation.ledger import FIRST_FORM, Copy, Ledger, kind_of, number, row_of, tombstone_of
 
 QUOTE = "«"
 """Stands in every prompt, so that a payload is known wherever it turns up."""
@@ -156,11 +156,11 @@ class Judge:
         return added
 
     def _stubbed(self, change: Change, new: list[Item]) -> None:
-        """An entry changes only from an image to its stub, along with its deletion."""
+        """An entry changes only from an image to its tombstone, along with its deletion."""
         cursor = int(change.place)
         was, became = change.old or {}, change.new
         self.require(kind_of(was) == "image", "I1", f"{kind_of(was)} {cursor} was changed")
-        self.require(became == stub_of(was), "I1", f"no sound stub at {cursor}", became)
+        self.require(became == tombstone_of(was), "I1", f"no sound tombstone at {cursor}", became)
         deletions = [i for i in new if "deletes" in i and number(i, "deletes") == cursor]
         self.require(len(deletions) == 1, "I1", f"{cursor} erased, deletions", len(deletions))
 
@@ -194,14 +194,16 @@ class Judge:
 
     def _one_request(self, ledger: Ledger, new: list[Item]) -> None:
         """I2: what goes in together is one request's, and a request goes in once."""
-        idems = {item["idem"]["S"] for item in new}
-        self.require(len(idems) == 1, "I2", "several requests in one transaction", sorted(idems))
-        (idem,) = idems
-        self.require(idem in self._issued, "I2", "an unknown request", idem)
-        self.require(idem not in self._done, "I2", "a request was done twice", idem)
-        self.require(idem not in self._nothing_saved, "I2", "saved after all", idem)
-        self._done.add(idem)
-        issued = self._issued[idem]
+        request_ids = {item["idem"]["S"] for item in new}
+        self.require(
+            len(request_ids) == 1, "I2", "several requests in one transaction", sorted(request_ids)
+        )
+        (request_id,) = request_ids
+        self.require(request_id in self._issued, "I2", "an unknown request", request_id)
+        self.require(request_id not in self._done, "I2", "a request was done twice", request_id)
+        self.require(request_id not in self._nothing_saved, "I2", "saved after all", request_id)
+        self._done.add(request_id)
+        issued = self._issued[request_id]
         kinds = {kind_of(item) for item in new}
         self.require(kinds == {"image" if issued.errand else "deletion"}, "I2", "kinds", kinds)
         if issued.errand is not None:
@@ -230,7 +232,8 @@ class Judge:
             self._projected(ledger, int(change.place), change)
 
     def _projected(self, ledger: Ledger, cursor: int, change: Change) -> None:
-        """I4: the projection of the entry; or the image still, where the entry is a stub by now."""
+        """I4: the projection of the entry; or the image still, where the entry is a tombstone by
+        now."""
         entry = ledger.primary.truth[cursor]
         allowed = [row_of(entry)]
         if kind_of(entry) == "erased":
@@ -271,9 +274,9 @@ class Judge:
 
     # Answers
 
-    def issue(self, idem: str, errand: Errand | None) -> None:
+    def issue(self, request_id: str, errand: Errand | None) -> None:
         """A request got its mark; `errand` if it is a save."""
-        self._issued[idem] = Issued(errand, int(self._now()))
+        self._issued[request_id] = Issued(errand, int(self._now()))
 
     def before(self, user: UserId) -> Before:
         ledger = self.ledger(user)
@@ -289,13 +292,15 @@ class Judge:
             pending=sum(copy.pending for copy in copies),
         )
 
-    def saved(self, before: Before, errand: Errand, idem: str, answer: object) -> None:
+    def saved(self, before: Before, errand: Errand, request_id: str, answer: object) -> None:
         """I2 for what a save answered."""
         if isinstance(answer, tuple):
-            self._acknowledged(before, errand, idem, answer)
+            self._acknowledged(before, errand, request_id, answer)
         elif isinstance(answer, Contended):
-            self.require(idem not in self._done, "I2", "Contended, and it was saved", idem)
-            self._nothing_saved.add(idem)
+            self.require(
+                request_id not in self._done, "I2", "Contended, and it was saved", request_id
+            )
+            self._nothing_saved.add(request_id)
         elif isinstance(answer, IdempotencyKeyReused):
             content = errand.idempotent and errand.idempotent.fingerprint
             others = [e for e in self._living(before, errand) if e.content != content]
@@ -309,16 +314,18 @@ class Judge:
         return [effect for effect in effects if effect.lives_at(before.now)]
 
     def _acknowledged(
-        self, before: Before, errand: Errand, idem: str, images: Sequence[Image]
+        self, before: Before, errand: Errand, request_id: str, images: Sequence[Image]
     ) -> None:
         cursors = tuple(image.cursor for image in images)
         payloads = tuple(image.payload for image in images)
         self.require(payloads == errand.payloads, "I2", "other payloads answered", cursors)
         truth = before.ledger.primary.truth
         self.require(all(c in truth for c in cursors), "I2", "acknowledged, not there", cursors)
-        idems = {truth[cursor]["idem"]["S"] for cursor in cursors if "idem" in truth[cursor]}
-        if errand.idempotent is None or idems == {idem}:
-            self.require(idems == {idem}, "I2", "acknowledged is another's", cursors, idems)
+        request_ids = {truth[cursor]["idem"]["S"] for cursor in cursors if "idem" in truth[cursor]}
+        if errand.idempotent is None or request_ids == {request_id}:
+            self.require(
+                request_ids == {request_id}, "I2", "acknowledged is another's", cursors, request_ids
+            )
         else:
             effects = [(e.content, e.cursors) for e in self._living(before, errand)]
             mine = (errand.idempotent.fingerprint, cursors)
@@ -329,15 +336,19 @@ class Judge:
             self.require(saved["created_at"]["S"] == image.created_at, "I2", "time", image.cursor)
         before.ledger.acked = max(before.ledger.acked, *cursors)
 
-    def deleted(self, before: Before, cursors: Sequence[int], idem: str, answer: object) -> None:
+    def deleted(
+        self, before: Before, cursors: Sequence[int], request_id: str, answer: object
+    ) -> None:
         """I6 for a 204: all are gone everywhere. A 404 only where no image had been shown, and then
         nothing was deleted, as with Contended."""
         if answer is None:
             for cursor in cursors:
                 self._gone(before.ledger, cursor)
         elif isinstance(answer, (ImageNotFound, Contended)):
-            self.require(idem not in self._done, "I2", repr(answer), "and it was deleted", idem)
-            self._nothing_saved.add(idem)
+            self.require(
+                request_id not in self._done, "I2", repr(answer), "and it was deleted", request_id
+            )
+            self._nothing_saved.add(request_id)
             for cursor in getattr(answer, "cursors", ()):
                 known = before.primary_tail >= cursor and cursor in before.ledger.images
                 self.require(not known, "I5", f"{cursor} not found, and it was there")

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from chalicelib.dynamo import Item
-from chalicelib.entries import UserId
-from chalicelib.versions import CURRENT
+from chalicelib.dynamodb.protocol import Item
+from chalicelib.model.entries import UserId
+from chalicelib.model.row_versions import CURRENT
 
 PAYLOAD = ("prompt", "image_url", "model", "seed", "steps")
 ESCAPED = str.maketrans({c: f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"})
@@ -57,7 +57,7 @@ def row_of(item: Item, version: int = CURRENT) -> dict[str, Any]:
     return {**row, "image": {"S": text if version == FIRST_FORM else text.translate(ESCAPED)}}
 
 
-def stub_of(item: Item) -> dict[str, Any]:
+def tombstone_of(item: Item) -> dict[str, Any]:
     """What an image of the primary must become when it is deleted."""
     kept = {name: value for name, value in item.items() if name not in PAYLOAD}
     return {**kept, "kind": {"S": "erased"}}

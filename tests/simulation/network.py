@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from chalicelib.dynamo import Reason, Refused, UnknownOutcome
-from chalicelib.timing import Clock
+from chalicelib.dynamodb.protocol import Reason, Refused, UnknownOutcome
+from chalicelib.model.timing import Clock
 from tests.simulation.engine import MemoryDynamo
 from tests.simulation.plan import Plan
 from tests.simulation.scheduler import Scheduler

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from random import Random
 
 from chalicelib.bootstrap import build
-from chalicelib.entries import NO_MARK, Cursor, Mark, Payload, UserId
-from chalicelib.errors import ResyncRequired
-from chalicelib.partition import Partition
+from chalicelib.model.entries import NO_MARK, Cursor, Mark, Payload, UserId
+from chalicelib.model.errors import ResyncRequired
+from chalicelib.model.timing import Deadline
 from chalicelib.services import Services
-from chalicelib.timing import Deadline
+from chalicelib.store.partition import Partition
 from tests.simulation.engine import MemoryDynamo
 from tests.simulation.plan import plan_of
 from tests.simulation.run import play

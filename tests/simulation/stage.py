@@ -1,4 +1,5 @@
-"""Everything that a simulation consists of, wired together: engine, network, product and judge."""
+"""Everything that a simulation consists of, composed together: engine, network, product and
+judge."""
 
 import zlib
 from collections import Counter, defaultdict
@@ -7,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.bootstrap import build
-from chalicelib.config import TableNames
-from chalicelib.dynamo import Dynamo
-from chalicelib.entries import Mark, Position, UserId
+from chalicelib.dynamodb.protocol import Dynamo
+from chalicelib.model.entries import Mark, Position, UserId
 from chalicelib.services import Services
+from chalicelib.store.table_names import TableNames
 from tests.simulation.engine import Change, MemoryDynamo
 from tests.simulation.invariants import Errand, Judge
 from tests.simulation.network import Network, Roughness
@@ -128,7 +129,7 @@ class Stage:
         self.clock = self.network.clock()
         self._mutate = mutate
         self.errands: dict[Task, Errand] = {}
-        self.idems: dict[Task, str] = {}
+        self.request_ids: dict[Task, str] = {}
         self._issued = 0
         self._marks = 0
 
@@ -142,7 +143,7 @@ class Stage:
             self._mutate(self.network),
             TABLES,
             clock=self.clock,
-            new_idem=self._new_idem,
+            new_request_id=self._new_request_id,
             new_mark=self._new_mark,
             uniform=self._uniform,
             emit=lambda _line: None,
@@ -163,12 +164,12 @@ class Stage:
         if change.table == TABLES.primary and change.old != change.new:
             self.stream.emit(change)
 
-    def _new_idem(self) -> str:
+    def _new_request_id(self) -> str:
         """Says who asked for it, and tells the judge what for."""
         task = self.scheduler.current
         self._issued += 1
         idem = f"{task.name}/{self._issued}"
-        self.idems[task] = idem
+        self.request_ids[task] = idem
         self.judge.issue(idem, self.errands.get(task))
         return idem
 

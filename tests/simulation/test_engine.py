@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.dynamo import Refused, UnknownOutcome
+from chalicelib.dynamodb.protocol import Refused, UnknownOutcome
 from tests.simulation.engine import Calm, MemoryDynamo
 from tests.simulation.expressions import Invalid, Terms, condition
 from tests.simulation.network import Network

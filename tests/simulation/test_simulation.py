@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.dynamo import Dynamo
+from chalicelib.dynamodb.protocol import Dynamo
 from tests.simulation.many import report, run_many
 from tests.simulation.plan import FAULTS, KINDS, TROUBLES, plan_of
 from tests.simulation.run import run_seed

@@ -26,11 +26,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jwt.algorithms import get_default_algorithms
 
-from chalicelib import auth
-from chalicelib.auth import Authenticator, Caller, JwksKeys, fetch_jwks
-from chalicelib.errors import ConfigError, KeysUnavailable, Unauthenticated
-from chalicelib.oidc import Oidc
-from chalicelib.users import user_id
+from chalicelib.auth import tokens as auth
+from chalicelib.auth.oidc import Oidc
+from chalicelib.auth.tokens import Authenticator, Caller, JwksKeys, fetch_jwks
+from chalicelib.model.errors import ConfigError, KeysUnavailable, Unauthenticated
+from chalicelib.model.user_keys import user_id
 from tests.web import Handler, listening, write_certificate
 
 NOW = 1_800_000_000

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib import connections
-from chalicelib.connections import Connections, TransportFailed
-from chalicelib.trust import amazon_alone, the_system
+from chalicelib.dynamodb import connections
+from chalicelib.dynamodb.connections import Connections, TransportFailed
+from chalicelib.dynamodb.tls import amazon_alone, the_system
 from tests.support import wait_until
 from tests.web import write_certificate
 
@@ -263,7 +263,7 @@ def test_a_request_that_nobody_takes_is_given_up(monkeypatch: pytest.MonkeyPatch
 
 
 def test_only_so_many_are_kept_and_none_is_left_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "MOST_KEPT", 2)
+    monkeypatch.setattr(connections, "MAX_KEPT", 2)
     everybody = threading.Barrier(5)
 
     def serve(connection: socket.socket, _request: bytes) -> bool:
@@ -411,7 +411,7 @@ def test_an_answer_that_is_longer_than_any_is_not_kept(
     monkeypatch: pytest.MonkeyPatch, head: bytes
 ) -> None:
     """What no DynamoDB says is not held in memory to its end."""
-    monkeypatch.setattr(connections, "MOST_BYTES", 1_000_000)
+    monkeypatch.setattr(connections, "MAX_BYTES", 1_000_000)
     sent = 0
 
     def serve(connection: socket.socket, _request: bytes) -> bool:

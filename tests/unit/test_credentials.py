@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.credentials import credentials_of
-from chalicelib.errors import ConfigError
-from chalicelib.signing import Credentials
+from chalicelib.dynamodb.credentials import credentials_of
+from chalicelib.dynamodb.signing import Credentials
+from chalicelib.model.errors import ConfigError
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "secret"}
 

@@ -11,8 +11,8 @@ from botocore.endpoint_provider import EndpointProvider
 from botocore.exceptions import EndpointResolutionError
 
 from chalicelib.botocore_client import client
-from chalicelib.endpoints import endpoint_of, host_of, region_of
-from chalicelib.errors import ConfigError
+from chalicelib.dynamodb.endpoints import endpoint_of, host_of, region_of
+from chalicelib.model.errors import ConfigError
 
 BOTH = (False, True)
 

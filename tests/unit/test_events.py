@@ -4,12 +4,13 @@ from typing import Any
 
 import pytest
 
-from chalicelib.entries import Cursor
-from chalicelib.errors import InvalidEvent
+from chalicelib.model.entries import Cursor
+from chalicelib.model.errors import InvalidEvent
+from chalicelib.model.user_keys import user_id
 from chalicelib.operations.counts import counts_of, finished, to_be_resumed
 from chalicelib.operations.event import Event
 from chalicelib.operations.walk import Place
-from chalicelib.users import Registration, user_id
+from chalicelib.store.users import Registration
 from tests.support import ALICE
 
 ISSUER = "https://issuer.example"

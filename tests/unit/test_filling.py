@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from chalicelib.bootstrap import build
-from chalicelib.entries import NO_MARK, Cursor, Mark, Row
-from chalicelib.items import row_to_item
-from chalicelib.partition import FILLS, MAX_FILL_BYTES, Page
+from chalicelib.model.entries import NO_MARK, Cursor, Mark, Row
+from chalicelib.store.items import row_to_item
+from chalicelib.store.partition import FILLS, MAX_FILL_BYTES, Page
 from tests.simulation.engine import PAGE_BYTES, MemoryDynamo, size_of
 from tests.simulation.stage import TABLES
 from tests.support import ALICE, Intercepted, Store
@@ -73,7 +73,7 @@ def cursors_of(images: Iterable[str]) -> list[int]:
     return [json.loads(image)["cursor"] for image in images]
 
 
-def stubs(first: int, last: int, count: int = 1) -> Iterable[Row]:
+def tombstones(first: int, last: int, count: int = 1) -> Iterable[Row]:
     return (Row(Cursor(cursor), count) for cursor in range(first, last + 1))
 
 
@@ -134,7 +134,7 @@ def test_images_deleted_at_once_are_passed_over() -> None:
 
 
 def test_the_end_of_the_library_is_known_by_its_count() -> None:
-    """Below the last of its images a page does not look, however many stubs there are."""
+    """Below the last of its images a page does not look, however many tombstones there are."""
     library = Library.empty()
     library.store.fill(ALICE, 200)
     library.delete(range(1, 191))
@@ -150,13 +150,13 @@ def test_the_end_of_the_library_is_known_by_its_count() -> None:
 def test_nothing_but_deletions_below_is_the_end() -> None:
     """What may be passed over down to the start needs no page of its own."""
     library = Library.empty()
-    library.put_rows(stubs(1, 9, count=9))
+    library.put_rows(tombstones(1, 9, count=9))
     library.put_rows([Row(Cursor(10), 9, image(10).image, skip=9)])
     assert library.page(1).next is None
 
 
 class Endless(MemoryDynamo):
-    """A partition of stubs up to the tail but for a few images; made up as it is read."""
+    """A partition of tombstones up to the tail but for a few images; made up as it is read."""
 
     def __init__(self, tail: int, images: Sequence[int]) -> None:
         super().__init__(TABLES)
@@ -180,15 +180,15 @@ class Endless(MemoryDynamo):
         return image(cursor, alive) if cursor in self._images else Row(Cursor(cursor), alive)
 
 
-def test_ten_thousand_stubs_are_one_pages_work() -> None:
-    """Old stubs that nothing tells the length of are read in steps that grow."""
+def test_ten_thousand_tombstones_are_one_pages_work() -> None:
+    """Old tombstones that nothing tells the length of are read in steps that grow."""
     library = Library.over(Endless(10_001, [1, 10_001]))
     page = library.page(50)
     assert cursors_of(page.images) == [10_001, 1]
     assert library.asked == [50, 49, 392, 3136, 10_000]
 
 
-def test_a_page_may_end_without_an_image_after_thirty_thousand_stubs() -> None:
+def test_a_page_may_end_without_an_image_after_thirty_thousand_tombstones() -> None:
     """Beyond that its bound counts; `next` goes on, to the very same image."""
     library = Library.over(Endless(60_000, [1]))
     first = library.page(1)
@@ -199,11 +199,11 @@ def test_a_page_may_end_without_an_image_after_thirty_thousand_stubs() -> None:
 
 
 def test_a_large_page_fits_into_an_answer() -> None:
-    """Whatever fills it: stubs first, then images as large as they may be, each character of which
-    takes three times as many bytes once the answer is escaped."""
+    """Whatever fills it: tombstones first, then images as large as they may be, each character of
+    which takes three times as many bytes once the answer is escaped."""
     library = Library.empty()
     large = "🦊" * 10_000
-    library.put_rows([*(image(n, 300, large) for n in range(1, 300)), *stubs(300, 2000, 300)])
+    library.put_rows([*(image(n, 300, large) for n in range(1, 300)), *tombstones(300, 2000, 300)])
     for before in (None, 299):
         page = library.page(200, before)
         answer = json.dumps({"body": "[" + ",".join(page.images) + "]"})
@@ -255,7 +255,7 @@ def test_a_log_of_before_is_read_in_growing_steps() -> None:
     library = Library.empty()
     rows = [image(n, n) for n in range(1, 11)]
     library.put_rows(rows)
-    library.put_rows(stubs(11, 500, 500))
+    library.put_rows(tombstones(11, 500, 500))
     library.put_rows(Row(Cursor(n), 10, deletes=Cursor(n - 490)) for n in range(501, 991))
     assert cursors_of(library.page(10).images) == list(range(10, 0, -1))
     assert len(library.asked) <= 4

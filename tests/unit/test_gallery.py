@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from chalicelib.api import gallery
+from chalicelib.auth.oidc import SignIn
 from chalicelib.config import sign_in
-from chalicelib.errors import ConfigError
-from chalicelib.oidc import SignIn
+from chalicelib.model.errors import ConfigError
 
 SIGN_IN = SignIn(
     issuer="https://issuer.example",

@@ -12,10 +12,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP384R1, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from chalicelib.auth import Authenticator, Caller, JwksKeys
-from chalicelib.errors import ConfigError, Unauthenticated
-from chalicelib.oidc import Oidc
-from chalicelib.users import user_id
+from chalicelib.auth.oidc import Oidc
+from chalicelib.auth.tokens import Authenticator, Caller, JwksKeys
+from chalicelib.model.errors import ConfigError, Unauthenticated
+from chalicelib.model.user_keys import user_id
 from local.issuer import AUDIENCE, ISSUER, Issuer
 
 NOW = 1_800_000_000.75
@@ -169,5 +169,5 @@ def modules_imported_by(source: Path) -> set[str]:
 def test_what_is_deployed_never_imports_it() -> None:
     """Neither the app nor any module of chalicelib imports what is for a developer's machine."""
     deployed = [ROOT / "app.py", *(ROOT / "chalicelib").rglob("*.py")]
-    assert ROOT / "chalicelib" / "auth.py" in deployed
+    assert ROOT / "chalicelib" / "auth" / "tokens.py" in deployed
     assert [path for path in deployed if "local" in modules_imported_by(path)] == []

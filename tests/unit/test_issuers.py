@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.auth import Authenticator, JwksKeys
-from chalicelib.errors import Unauthenticated
-from chalicelib.oidc import Oidc
-from chalicelib.users import user_id
+from chalicelib.auth.oidc import Oidc
+from chalicelib.auth.tokens import Authenticator, JwksKeys
+from chalicelib.model.errors import Unauthenticated
+from chalicelib.model.user_keys import user_id
 from tests.unit.test_auth import ABSENT, NOW, Json, changed, compact, jwk, jwks, signed_with
 
 TENANT = "6f1b2a34-0000-4000-8000-1234567890ab"

@@ -9,9 +9,9 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.dynamo import Item
-from chalicelib.entries import MAX_CURSOR, Cursor, Entry, Mark, Payload, Row, UserId
-from chalicelib.items import (
+from chalicelib.dynamodb.protocol import Item
+from chalicelib.model.entries import MAX_CURSOR, Cursor, Entry, Mark, Payload, Row, UserId
+from chalicelib.store.items import (
     ENTRY,
     MARKER,
     ROW,
@@ -24,7 +24,7 @@ from chalicelib.items import (
     row_from_item,
     row_to_item,
 )
-from chalicelib.tables import MarkerItem, PartitionItem, PrimaryItem
+from chalicelib.store.tables import MarkerItem, PartitionItem, PrimaryItem
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
 CURSORS = st.integers(1, MAX_CURSOR).map(Cursor)

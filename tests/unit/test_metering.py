@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.metering import MeteredDynamo
-from chalicelib.timing import Deadline
+from chalicelib.dynamodb.metering import MeteredDynamo
+from chalicelib.model.timing import Deadline
 from tests.support import at_once
 
 FAR = Deadline(100.0, lambda: 0.0)

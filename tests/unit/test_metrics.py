@@ -8,8 +8,9 @@ import pytest
 
 import app
 from chalicelib.bootstrap import build
-from chalicelib.config import TableNames, metrics_namespace
-from chalicelib.metrics import Metrics
+from chalicelib.config import metrics_namespace
+from chalicelib.store.table_names import TableNames
+from chalicelib.telemetry.metrics import Metrics
 from tests import emf
 
 NOW = 1_795_386_625.5

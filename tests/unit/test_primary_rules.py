@@ -2,8 +2,8 @@
 
 import pytest
 
-from chalicelib.dynamo import Reason
-from chalicelib.primary import Verdict, judge
+from chalicelib.dynamodb.protocol import Reason
+from chalicelib.store.primary import Verdict, judge
 
 OURS = Reason("ConditionalCheckFailed", {"idem": {"S": "ours"}})
 ANOTHERS = Reason("ConditionalCheckFailed", {"idem": {"S": "another"}})

@@ -3,9 +3,9 @@
 import json
 from dataclasses import replace
 
-from chalicelib.dynamo import MAX_TRANSACTION_BYTES, MAX_TRANSACTION_ITEMS
-from chalicelib.entries import Cursor, Entry, Image, Mark, Payload, Row, render
-from chalicelib.projection import MAX_ERASURES, ROW_OVERHEAD, Projection, project
+from chalicelib.dynamodb.protocol import MAX_TRANSACTION_BYTES, MAX_TRANSACTION_ITEMS
+from chalicelib.model.entries import Cursor, Entry, Image, Mark, Payload, Row, render
+from chalicelib.sync.projection import MAX_ERASURES, ROW_OVERHEAD, Projection, project
 from tests.support import foreign, picture
 
 
@@ -41,7 +41,7 @@ def test_a_deletion_erases_an_earlier_image_first() -> None:
     assert found.rows == (shown(foreign(8)), Row(Cursor(9), 9, deletes=Cursor(3)))
 
 
-def test_an_image_deleted_in_the_same_run_is_a_stub_from_the_start() -> None:
+def test_an_image_deleted_in_the_same_run_is_a_tombstone_from_the_start() -> None:
     """What is deleted in the run never becomes visible, and needs no erasing."""
     marked = replace(foreign(8), mark=Mark("m8"))
     found = project([marked, deletion(9, deletes=8)])
@@ -50,10 +50,10 @@ def test_an_image_deleted_in_the_same_run_is_a_stub_from_the_start() -> None:
     )
 
 
-def test_a_stub_stays_a_stub() -> None:
+def test_a_tombstone_stays_a_tombstone() -> None:
     """An entry without payload is a row without an image, with its count."""
-    stub = replace(foreign(5), payload=None)
-    assert project([stub]).rows == (Row(Cursor(5), 5),)
+    tombstone = replace(foreign(5), payload=None)
+    assert project([tombstone]).rows == (Row(Cursor(5), 5),)
 
 
 def test_a_chunk_holds_no_more_entries_than_a_transaction() -> None:

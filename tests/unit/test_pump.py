@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from chalicelib.timing import Clock
-from local.letters import FileDeadLetters
+from chalicelib.model.timing import Clock
+from local.dead_letters import FileDeadLetters
 from local.pump import MAX_RETRIES, Checkpoints, Pump, Trouble, delivered, lambda_event
 
 ARN = "arn:aws:dynamodb:ddblocal:000000000000:table/images/stream/1"

@@ -24,8 +24,8 @@ from chalicelib.api.request import (
     json_body,
     strict_json,
 )
-from chalicelib.entries import MAX_CURSOR, UserId
-from chalicelib.errors import BodyTooLarge, InvalidInput, UnsupportedMediaType
+from chalicelib.model.entries import MAX_CURSOR, UserId
+from chalicelib.model.errors import BodyTooLarge, InvalidInput, UnsupportedMediaType
 
 JSON_HEADERS = {"content-type": "application/json"}
 

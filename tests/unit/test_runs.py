@@ -2,10 +2,10 @@
 
 import pytest
 
-from chalicelib.entries import Cursor, Row, UserId, is_consecutive, leading_run
-from chalicelib.items import row_to_item
-from chalicelib.log import Slice
-from chalicelib.partition import is_ascending_run, is_descending_run
+from chalicelib.model.entries import Cursor, Row, UserId, is_consecutive, leading_run
+from chalicelib.store.items import row_to_item
+from chalicelib.store.log import Slice
+from chalicelib.store.partition import is_ascending_run, is_descending_run
 
 
 def rows(*cursors: int, cut: bool = False) -> Slice:

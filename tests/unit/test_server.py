@@ -15,10 +15,10 @@ from chalice.app import Chalice, Response
 
 from chalicelib.api.answer import Answer
 from local import server as server_module
+from local.dev_routes import JWKS_PATH, Own
 from local.doors import Doors
-from local.engine import free_port
+from local.dynamodb_local import free_port
 from local.issuer import Issuer
-from local.own import JWKS_PATH, Own
 from local.room import FOR_REQUESTS, Room
 from local.server import Around, make_server
 from local.sign_in import AUTHORIZE_PATH, TOKEN_PATH

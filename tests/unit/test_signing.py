@@ -10,7 +10,7 @@ from botocore.compat import HTTPHeaders
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.signing import Credentials, Signer
+from chalicelib.dynamodb.signing import Credentials, Signer
 
 HOST, REGION = "dynamodb.eu-central-1.amazonaws.com", "eu-central-1"
 KEYS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=40)

@@ -5,7 +5,7 @@ from io import StringIO
 
 import pytest
 
-from chalicelib.metrics import Metrics
+from chalicelib.telemetry.metrics import Metrics
 from local.terminal import Lines, show_metrics
 
 

@@ -1,6 +1,6 @@
 """Clocks, deadlines and pauses."""
 
-from chalicelib.timing import Backoff, Clock, Deadline
+from chalicelib.model.timing import Backoff, Clock, Deadline
 
 NEVER = Deadline(at=float("inf"), monotonic=lambda: 0.0)
 

@@ -20,8 +20,8 @@ from chalicelib.api.validation import (
     image_of,
     images_of,
 )
-from chalicelib.entries import Cursor, Image, Payload, render
-from chalicelib.errors import InvalidInput
+from chalicelib.model.entries import Cursor, Image, Payload, render
+from chalicelib.model.errors import InvalidInput
 
 URL = "https://images.example/fox.png"
 characters = st.characters(exclude_categories=["Cs"])

@@ -7,9 +7,9 @@ import { Problem } from "../api/problem";
 import { atOnce, modelApi, type Bring } from "../testing/api";
 import { ModelServer, someImage } from "../testing/server";
 import { createLibrary } from "./create-library";
-import { Device } from "./persist";
+import { Device } from "./device";
 import { HELD } from "./removal";
-import type { LibraryHook } from "./use-library";
+import type { LibraryHook } from "./library-api";
 
 environmentManager.setIsServer(() => false);
 

@@ -6,9 +6,9 @@ import type { Api } from "../api/client";
 import { Problem } from "../api/problem";
 import { enter, type Pages } from "../pages";
 import { find, isCounted, isVoid, type Image, type Library } from "./library";
-import { createQuery } from "./observe";
+import { createQuery } from "./create-query";
 import { Outbox, unsavedIn, type Entry } from "./outbox";
-import type { Device, Unsent } from "./persist";
+import type { Device, Unsent } from "./device";
 import { catchUp, follow, imageQuery, libraryQuery, loadOlder } from "./queries";
 import {
   hiddenBy,
@@ -19,7 +19,7 @@ import {
   type Entry as Deleting,
 } from "./removal";
 import { saveOf, savedTile, tilesOf, type Tile } from "./tile";
-import type { LibraryHook, NotRemoved } from "./use-library";
+import type { LibraryHook, NotRemoved } from "./library-api";
 
 /** Milliseconds in which changes are gathered before they are kept on the device. */
 const KEEP_AFTER = 1000;

@@ -7,7 +7,7 @@ import type { QueryClient } from "@tanstack/solid-query";
 import type { Api, Changes, FirstPage, Image, Page } from "../api/client";
 import { backoff, isTransient, type Problem } from "../api/problem";
 import { fromFirstPage, withChanges, withOlderPage, type Library } from "./library";
-import type { Options } from "./observe";
+import type { Options } from "./create-query";
 
 /** Milliseconds between two looks for changes, while the page is seen. */
 const POLL = 5000;

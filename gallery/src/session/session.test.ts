@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { asProblem, Problem } from "../api/problem";
-import type { Unsent } from "../library/use-library";
+import type { Unsent } from "../library/library-api";
 import type { SignIn } from "../settings";
 import { ModelIssuer, SETTINGS } from "../testing/issuer";
 import { Session, type SessionNow } from "./session";

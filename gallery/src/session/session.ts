@@ -5,7 +5,7 @@
 
 import { Problem } from "../api/problem";
 import type { Tokens } from "../api/client";
-import type { Unsent } from "../library/use-library";
+import type { Unsent } from "../library/library-api";
 import type { SignIn } from "../settings";
 import { Slot } from "../slot";
 import type { Issuer } from "./sign-in";

@@ -3,7 +3,7 @@
 import { createContext, createMemo, createSignal, useContext, type Accessor } from "solid-js";
 import type { Tokens } from "../api/client";
 import { notFetched } from "../api/problem";
-import type { Unsent } from "../library/use-library";
+import type { Unsent } from "../library/library-api";
 import type { SignIn } from "../settings";
 import { allowed } from "../slot";
 import { Session, type SessionNow, type SessionState } from "./session";

@@ -13,8 +13,8 @@ export class ModelServer {
   #log: Entry[] = [];
   /** How far the copy that is read has followed the log. */
   #tail = 0;
-  /** Cursors whose images reads do not show any more: stubs. */
-  #stubs = new Set<number>();
+  /** Cursors whose images reads do not show any more: tombstones. */
+  #tombstones = new Set<number>();
   readonly #keys = new Map<string, readonly Image[]>();
 
   wasRestored = false;
@@ -66,10 +66,10 @@ export class ModelServer {
     this.#log.push({ kind: "deletion", deletes: cursor, mark: newMark() });
   }
 
-  /** First stubs, then entries: between the two, reads lack an image whose deletion they do not have. */
+  /** First tombstones, then entries: between the two, reads lack an image whose deletion they do not have. */
   strip(): void {
     for (const entry of this.#log.slice(this.#tail)) {
-      if (entry.kind === "deletion") this.#stubs.add(entry.deletes);
+      if (entry.kind === "deletion") this.#tombstones.add(entry.deletes);
     }
   }
 
@@ -85,7 +85,9 @@ export class ModelServer {
     this.wasRestored = true;
     this.#log = this.#log.slice(0, cursor);
     this.#tail = Math.min(this.#tail, cursor);
-    this.#stubs = new Set([...this.#stubs].filter((stub) => this.#isDeleted(stub)));
+    this.#tombstones = new Set(
+      [...this.#tombstones].filter((tombstone) => this.#isDeleted(tombstone)),
+    );
   }
 
   // Reading
@@ -107,7 +109,7 @@ export class ModelServer {
     const lowest = Math.max(from - limit, 0);
     const rows = this.#log.slice(lowest, from).reverse();
     const images = rows.flatMap((row) => (row.kind === "image" ? [row.image] : []));
-    const shown = images.filter(({ cursor }) => !this.#stubs.has(cursor));
+    const shown = images.filter(({ cursor }) => !this.#tombstones.has(cursor));
     const next = lowest === 0 ? null : lowest + 1;
     return { images: shown, next, nextMark: next === null ? null : this.#markAt(next) };
   }
@@ -132,12 +134,12 @@ export class ModelServer {
 
   #change(entry: Entry, cursor: number): Change | [] {
     if (entry.kind === "deletion") return { cursor, deleted: entry.deletes };
-    return this.#stubs.has(cursor) ? [] : { cursor, image: entry.image };
+    return this.#tombstones.has(cursor) ? [] : { cursor, image: entry.image };
   }
 
   image(cursor: number): Image {
     const entry = cursor <= this.#tail ? this.#log[cursor - 1] : undefined;
-    if (entry?.kind === "image" && !this.#stubs.has(cursor)) return entry.image;
+    if (entry?.kind === "image" && !this.#tombstones.has(cursor)) return entry.image;
     throw new Problem("not-found", "No such image.");
   }
 

@@ -3,7 +3,7 @@ import type { Image as Shown } from "../library/library";
 import { IconButton } from "./Button";
 import { copy } from "./copy";
 import { Dialog } from "./Dialog";
-import { useGallery } from "./gallery";
+import { useGallery } from "./use-gallery";
 import { Icon } from "./Icon";
 import { Picture } from "./Picture";
 import { source } from "./source";

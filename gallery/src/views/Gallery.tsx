@@ -11,10 +11,10 @@ import {
   Switch,
   type JSX,
 } from "solid-js";
-import { useLibrary } from "../library/use-library";
+import { useLibrary } from "../library/library-api";
 import { cursorIn, HOME } from "./address";
 import { Detail } from "./Detail";
-import { createGallery, GalleryContext, useGallery } from "./gallery";
+import { createGallery, GalleryContext, useGallery } from "./use-gallery";
 import { Grid } from "./Grid";
 import { Header } from "./Header";
 import { Keys } from "./Keys";

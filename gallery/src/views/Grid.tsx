@@ -11,7 +11,7 @@ import {
   type Accessor,
   type JSX,
 } from "solid-js";
-import { useGallery } from "./gallery";
+import { useGallery } from "./use-gallery";
 import { createLongPress } from "./press";
 import { isDialogOpen } from "./Dialog";
 import { createStay, nearest } from "./stay";

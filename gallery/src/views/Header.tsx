@@ -1,7 +1,7 @@
 import { createSignal, Show, type JSX } from "solid-js";
 import { useSession } from "../session/use-session";
 import { IconButton } from "./Button";
-import { useGallery } from "./gallery";
+import { useGallery } from "./use-gallery";
 import { Icon, Mark } from "./Icon";
 import { createNarrow } from "./narrow";
 import { images, number } from "./words";

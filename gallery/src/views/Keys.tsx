@@ -36,6 +36,7 @@ export function Keys(props: { readonly onClose: () => void }): JSX.Element {
           )}
         </For>
       </dl>
+      <p class="version">Image Storage {import.meta.env["VERSION"]}</p>
     </Dialog>
   );
 }

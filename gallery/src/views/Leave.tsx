@@ -1,5 +1,5 @@
 import { createSignal, onCleanup, onMount, Show, type JSX } from "solid-js";
-import { useLibrary, type Unsent } from "../library/use-library";
+import { useLibrary, type Unsent } from "../library/library-api";
 import { useSession } from "../session/use-session";
 import { Dialog } from "./Dialog";
 import { images } from "./words";

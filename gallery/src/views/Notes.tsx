@@ -4,7 +4,7 @@ import { settings } from "../settings";
 import { useSession } from "../session/use-session";
 import { IconButton, Reload } from "./Button";
 import { copy } from "./copy";
-import { useGallery } from "./gallery";
+import { useGallery } from "./use-gallery";
 import { Icon } from "./Icon";
 import { SignInButton } from "./SignInButton";
 import { images, number } from "./words";

@@ -8,7 +8,7 @@ import {
   Show,
   type JSX,
 } from "solid-js";
-import { useGallery } from "./gallery";
+import { useGallery } from "./use-gallery";
 import { hue } from "./hash";
 import { Icon } from "./Icon";
 import { source } from "./source";

@@ -1,5 +1,5 @@
 import { createSignal, createUniqueId, Index, onCleanup, Show, type JSX } from "solid-js";
-import type { SaveResult } from "../library/use-library";
+import type { SaveResult } from "../library/library-api";
 import { carriedBy, isAddress } from "./addresses";
 import { IconButton } from "./Button";
 import { Dialog } from "./Dialog";
@@ -22,7 +22,7 @@ import {
   type Refused,
   type Row,
 } from "./draft";
-import { useGallery } from "./gallery";
+import { useGallery } from "./use-gallery";
 import { Icon } from "./Icon";
 import { Picture } from "./Picture";
 import { images, number } from "./words";

@@ -1,7 +1,7 @@
 import { createMemo, Show, type JSX } from "solid-js";
 import { saveOf, type Tile as Shown } from "../library/tile";
 import { draftOf, placed, why } from "./draft";
-import { useGallery } from "./gallery";
+import { useGallery } from "./use-gallery";
 import { Icon } from "./Icon";
 import { isCut, type Box } from "./masonry";
 import { Picture } from "./Picture";

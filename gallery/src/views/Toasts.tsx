@@ -1,9 +1,9 @@
 import { createEffect, createSignal, Match, on, onCleanup, Show, Switch, type JSX } from "solid-js";
 import type { Image } from "../library/library";
-import type { NotRemoved, Progress, Removal } from "../library/use-library";
+import type { NotRemoved, Progress, Removal } from "../library/library-api";
 import { HELD, MOST } from "../library/removal";
 import { IconButton } from "./Button";
-import { useGallery } from "./gallery";
+import { useGallery } from "./use-gallery";
 import { Icon } from "./Icon";
 import type { Notice } from "./notices";
 import { images, notYet, number } from "./words";

@@ -1,7 +1,7 @@
 import { onCleanup } from "solid-js";
 import { carriedBy } from "./addresses";
 import { isDialogOpen } from "./Dialog";
-import type { Gallery } from "./gallery";
+import type { Gallery } from "./use-gallery";
 
 const TYPED_IN = "input:not([type=checkbox]), textarea";
 

@@ -1,0 +1,1 @@
+"""What everything is made of: entries, errors, time, and the keys of users."""

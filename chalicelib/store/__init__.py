@@ -1,0 +1,1 @@
+"""What is kept in the tables, and how it is read and written."""

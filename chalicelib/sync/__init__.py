@@ -1,0 +1,1 @@
+"""What keeps each partition up to date with the primary."""
