@@ -4,984 +4,966 @@
  */
 
 export interface paths {
-  "/images": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/images": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List images, newest first
+         * @description A page of the library. Read the following page with `before` set to `next` and `mark` to `nextMark`, until `next` is null; a page may hold fewer images than `limit`.
+         */
+        get: operations["listImages"];
+        put?: never;
+        /**
+         * Save an image
+         * @description Saves one image at the next cursor. It can be read once the read copy has followed: at once after `POST /images/sync`.
+         */
+        post: operations["saveImage"];
+        /**
+         * Delete several images, all or none
+         * @description After the 204 no read shows any of them. What is deleted already needs no second deletion. If any cursor never was an image's, nothing is deleted, and `errors` name it.
+         */
+        delete: operations["deleteImages"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /**
-     * List images, newest first
-     * @description A page of the library. Read the following page with `before` set to `next` and `mark` to `nextMark`, until `next` is null; a page may hold fewer images than `limit`.
-     */
-    get: operations["listImages"];
-    put?: never;
-    /**
-     * Save an image
-     * @description Saves one image at the next cursor. It can be read once the read copy has followed: at once after `POST /images/sync`.
-     */
-    post: operations["saveImage"];
-    /**
-     * Delete several images, all or none
-     * @description After the 204 no read shows any of them. What is deleted already needs no second deletion. If any cursor never was an image's, nothing is deleted, and `errors` name it.
-     */
-    delete: operations["deleteImages"];
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/images/batch": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/images/batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Save several images, all or none
+         * @description Saves the images at consecutive cursors, in the order given. If any of them is not valid, none is saved.
+         */
+        post: operations["saveImages"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get?: never;
-    put?: never;
-    /**
-     * Save several images, all or none
-     * @description Saves the images at consecutive cursors, in the order given. If any of them is not valid, none is saved.
-     */
-    post: operations["saveImages"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/images/sync": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/images/sync": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Bring the read copy up to date
+         * @description Answers once everything that was saved before the call can be read; `upToDate` false means that time ran short: call it again. Takes no arguments; calling it often does no harm.
+         */
+        post: operations["syncImages"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get?: never;
-    put?: never;
-    /**
-     * Bring the read copy up to date
-     * @description Answers once everything that was saved before the call can be read; `upToDate` false means that time ran short: call it again. Takes no arguments; calling it often does no harm.
-     */
-    post: operations["syncImages"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/images/changes": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/images/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow what is saved and deleted
+         * @description What happened beyond a cursor, oldest first. Read on with `after` set to the answer's `cursor` and `mark` to its `mark`; when `upToDate` is true, wait a while before the next call. After 0, it tells everything.
+         */
+        get: operations["listChanges"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /**
-     * Follow what is saved and deleted
-     * @description What happened beyond a cursor, oldest first. Read on with `after` set to the answer's `cursor` and `mark` to its `mark`; when `upToDate` is true, wait a while before the next call. After 0, it tells everything.
-     */
-    get: operations["listChanges"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/images/{cursor}": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/images/{cursor}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read one image
+         * @description 404 for a cursor at which nothing stands, and for an image that was deleted or is not synced yet.
+         */
+        get: operations["showImage"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete an image
+         * @description After the 204 no read shows the image any more. Deleting it again answers 204 too. Other clients learn of it from the changes.
+         */
+        delete: operations["deleteImage"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /**
-     * Read one image
-     * @description 404 for a cursor at which nothing stands, and for an image that was deleted or is not synced yet.
-     */
-    get: operations["showImage"];
-    put?: never;
-    post?: never;
-    /**
-     * Delete an image
-     * @description After the 204 no read shows the image any more. Deleting it again answers 204 too. Other clients learn of it from the changes.
-     */
-    delete: operations["deleteImage"];
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/health": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * See whether the service runs
+         * @description Needs no token and touches no data.
+         */
+        get: operations["checkHealth"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /**
-     * See whether the service runs
-     * @description Needs no token and touches no data.
-     */
-    get: operations["checkHealth"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/openapi.json": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/openapi.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read this document
+         * @description Needs no token.
+         */
+        get: operations["describeApi"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /**
-     * Read this document
-     * @description Needs no token.
-     */
-    get: operations["describeApi"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
 }
 export type webhooks = Record<string, never>;
 export interface components {
-  schemas: {
-    /** @description A place in the user's library: 1, 2, 3 … in the order of saving. */
-    Cursor: number;
-    /** @description A cursor, or 0 for the place before the first. */
-    Position: number;
-    /** @description Tells the entry at a cursor from any other that may stand there in another library, such as a restored one. Empty where the entry has none. */
-    Mark: string;
-    Image: {
-      cursor: components["schemas"]["Cursor"];
-      /** @description Counted in Unicode code points; kept as it is, without any trimming. */
-      prompt: string;
-      /** @description Where the image is: https, an ASCII host (others in punycode), no user name or password, no spaces, backslashes or control characters. */
-      imageUrl: string;
-      /**
-       * Format: date-time
-       * @description When it was saved: UTC, with milliseconds.
-       * @example 2026-11-22T14:10:00.123Z
-       */
-      createdAt: string;
-      /** @description What made the image. */
-      model?: string;
-      /** @description A whole number from 0 to 18446744073709551615 in plain digits: more than a JavaScript number can hold. */
-      seed?: string;
-      steps?: number;
+    schemas: {
+        /** @description A place in the user's library: 1, 2, 3 … in the order of saving. */
+        Cursor: number;
+        /** @description A cursor, or 0 for the place before the first. */
+        Position: number;
+        /** @description Tells the entry at a cursor from any other that may stand there in another library, such as a restored one. Empty where the entry has none. */
+        Mark: string;
+        Image: {
+            cursor: components["schemas"]["Cursor"];
+            /** @description Counted in Unicode code points; kept as it is, without any trimming. */
+            prompt: string;
+            /** @description Where the image is: https, an ASCII host (others in punycode), no user name or password, no spaces, backslashes or control characters. */
+            imageUrl: string;
+            /**
+             * Format: date-time
+             * @description When it was saved: UTC, with milliseconds.
+             * @example 2026-11-22T14:10:00.123Z
+             */
+            createdAt: string;
+            /** @description What made the image. */
+            model?: string;
+            /** @description A whole number from 0 to 18446744073709551615 in plain digits: more than a JavaScript number can hold. */
+            seed?: string;
+            steps?: number;
+        };
+        /**
+         * @description An image to save. Leave out what is not known; null is not taken.
+         * @example {
+         *       "prompt": "a red fox",
+         *       "imageUrl": "https://images.example/fox.png"
+         *     }
+         */
+        NewImage: {
+            /** @description Counted in Unicode code points; kept as it is, without any trimming. */
+            prompt: string;
+            /** @description Where the image is: https, an ASCII host (others in punycode), no user name or password, no spaces, backslashes or control characters. */
+            imageUrl: string;
+            /** @description What made the image. */
+            model?: string;
+            /** @description Answered as a string, however it was given. */
+            seed?: number | string;
+            steps?: number;
+        };
+        NewBatch: {
+            images: components["schemas"]["NewImage"][];
+        };
+        SavedBatch: {
+            images: components["schemas"]["Image"][];
+        };
+        /** @description Newest first. `cursor`, `mark` and `count` are of the first page only (no `before`). */
+        Page: {
+            images: components["schemas"]["Image"][];
+            /** @description The `before` of the following page; null on the last. */
+            next: number | null;
+            /** @description The `mark` to send with `next`; null exactly when that is. */
+            nextMark: string | null;
+            cursor?: components["schemas"]["Position"];
+            /** @description Of the entry at `cursor`. */
+            mark?: components["schemas"]["Mark"];
+            /** @description How many images the library has as of `cursor`. */
+            count?: number;
+        };
+        Saved: {
+            cursor: components["schemas"]["Cursor"];
+            image: components["schemas"]["Image"];
+        };
+        /** @description `deleted` is the cursor of the image that is no more. */
+        Deleted: {
+            cursor: components["schemas"]["Cursor"];
+            deleted: components["schemas"]["Cursor"];
+        };
+        Change: components["schemas"]["Saved"] | components["schemas"]["Deleted"];
+        /** @description Oldest first. */
+        Changes: {
+            changes: components["schemas"]["Change"][];
+            /** @description The `after` of the next call. */
+            cursor: components["schemas"]["Position"];
+            /** @description The `mark` of the next call: of the entry at `cursor`. */
+            mark: components["schemas"]["Mark"];
+            /** @description Whether these are all, for now. */
+            upToDate: boolean;
+        };
+        Nothing: Record<string, never>;
+        Synced: {
+            /** @description The read copy's newest cursor. */
+            cursor: components["schemas"]["Position"];
+            /** @description How many entries this call added. */
+            applied: number;
+            /** @description Whether it reached the newest save. */
+            upToDate: boolean;
+        };
+        /** @description Problem details (RFC 9457). */
+        Problem: {
+            /** Format: uri */
+            type: string;
+            title: string;
+            /** @description The HTTP status. */
+            status: number;
+            /**
+             * @description Stable: what a program decides by.
+             * @enum {string}
+             */
+            code: "bad-request" | "invalid-json" | "invalid-image" | "invalid-parameter" | "unauthenticated" | "forbidden" | "not-found" | "no-such-route" | "method-not-allowed" | "not-synced-yet" | "resync-required" | "body-too-large" | "unsupported-media-type" | "idempotency-key-reused" | "too-many-requests" | "internal-error" | "contended" | "unavailable";
+            /** @description What to do next, for people. */
+            detail: string;
+            errors?: components["schemas"]["FieldError"][];
+        };
+        /** @description One wrong value, found by one of `pointer`, `parameter` and `header`. */
+        FieldError: {
+            /** @description What to do about it. */
+            detail: string;
+            /**
+             * @description Where in the body: a JSON Pointer as a URI fragment (RFC 6901, 6).
+             * @example #/images/3/imageUrl
+             */
+            pointer?: string;
+            /** @description Which query or path parameter. */
+            parameter?: string;
+            /** @description Which header. */
+            header?: string;
+        };
+        Health: {
+            /** @enum {string} */
+            status: "ok";
+        };
+        BadRequestOrInvalidJsonOrInvalidImageOrInvalidParameterProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "bad-request" | "invalid-json" | "invalid-image" | "invalid-parameter";
+            /** @enum {integer} */
+            status?: 400;
+        };
+        UnauthenticatedProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "unauthenticated";
+            /** @enum {integer} */
+            status?: 401;
+        };
+        BodyTooLargeProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "body-too-large";
+            /** @enum {integer} */
+            status?: 413;
+        };
+        UnsupportedMediaTypeProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "unsupported-media-type";
+            /** @enum {integer} */
+            status?: 415;
+        };
+        IdempotencyKeyReusedProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "idempotency-key-reused";
+            /** @enum {integer} */
+            status?: 422;
+        };
+        TooManyRequestsProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "too-many-requests";
+            /** @enum {integer} */
+            status?: 429;
+        };
+        InternalErrorProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "internal-error";
+            /** @enum {integer} */
+            status?: 500;
+        };
+        ContendedOrUnavailableProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "contended" | "unavailable";
+            /** @enum {integer} */
+            status?: 503;
+        };
+        BadRequestOrInvalidJsonOrInvalidParameterProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "bad-request" | "invalid-json" | "invalid-parameter";
+            /** @enum {integer} */
+            status?: 400;
+        };
+        UnavailableProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "unavailable";
+            /** @enum {integer} */
+            status?: 503;
+        };
+        BadRequestOrInvalidParameterProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "bad-request" | "invalid-parameter";
+            /** @enum {integer} */
+            status?: 400;
+        };
+        NotSyncedYetProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "not-synced-yet";
+            /** @enum {integer} */
+            status?: 409;
+        };
+        ResyncRequiredProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "resync-required";
+            /** @enum {integer} */
+            status?: 410;
+        };
+        NotFoundProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "not-found";
+            /** @enum {integer} */
+            status?: 404;
+        };
+        BadRequestProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "bad-request";
+            /** @enum {integer} */
+            status?: 400;
+        };
+        NoSuchRouteProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "no-such-route";
+            /** @enum {integer} */
+            status?: 404;
+        };
+        MethodNotAllowedProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "method-not-allowed";
+            /** @enum {integer} */
+            status?: 405;
+        };
+        ForbiddenProblem: components["schemas"]["Problem"] & {
+            /** @enum {string} */
+            code?: "forbidden";
+            /** @enum {integer} */
+            status?: 403;
+        };
     };
-    /**
-     * @description An image to save. Leave out what is not known; null is not taken.
-     * @example {
-     *       "prompt": "a red fox",
-     *       "imageUrl": "https://images.example/fox.png"
-     *     }
-     */
-    NewImage: {
-      /** @description Counted in Unicode code points; kept as it is, without any trimming. */
-      prompt: string;
-      /** @description Where the image is: https, an ASCII host (others in punycode), no user name or password, no spaces, backslashes or control characters. */
-      imageUrl: string;
-      /** @description What made the image. */
-      model?: string;
-      /** @description Answered as a string, however it was given. */
-      seed?: number | string;
-      steps?: number;
+    responses: {
+        /**
+         * @description `bad-request`: Not a proper HTTP request. Mend the request line or headers.
+         *
+         *     `invalid-json`: The body is not the JSON that is expected. Send one UTF-8 JSON value.
+         *
+         *     `invalid-image`: An image is not valid. Mend the fields in errors.
+         *
+         *     `invalid-parameter`: A parameter is not valid. Mend what errors names.
+         */
+        BadRequestOrInvalidJsonOrInvalidImageOrInvalidParameter: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["BadRequestOrInvalidJsonOrInvalidImageOrInvalidParameterProblem"];
+            };
+        };
+        /** @description `unauthenticated`: Not signed in. Send 'Authorization: Bearer <token>' with a token of this service's issuer that has not expired. */
+        Unauthenticated: {
+            headers: {
+                "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["UnauthenticatedProblem"];
+            };
+        };
+        /** @description `body-too-large`: The body is too large. Send at most 1048576 bytes; split the batch. */
+        BodyTooLarge: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["BodyTooLargeProblem"];
+            };
+        };
+        /** @description `unsupported-media-type`: Not a JSON body. Send 'Content-Type: application/json' in UTF-8, compressed by gzip or deflate if at all. */
+        UnsupportedMediaType: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["UnsupportedMediaTypeProblem"];
+            };
+        };
+        /** @description `idempotency-key-reused`: Idempotency-Key used for another request. Use a new key for new content. */
+        IdempotencyKeyReused: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["IdempotencyKeyReusedProblem"];
+            };
+        };
+        /** @description `too-many-requests`: Too many requests. Nothing was done. Wait a moment and send it again. */
+        TooManyRequests: {
+            headers: {
+                "Retry-After": components["headers"]["Retry-After"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["TooManyRequestsProblem"];
+            };
+        };
+        /** @description `internal-error`: Something went wrong here. Tell the operator the time. Send it again; a save only under the same Idempotency-Key, since it may have been done. */
+        InternalError: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["InternalErrorProblem"];
+            };
+        };
+        /**
+         * @description `contended`: Too many writes at once. Nothing was saved or deleted. Wait a moment and send it again.
+         *
+         *     `unavailable`: No sure answer from the database. Send it again; a save only under the same Idempotency-Key, since it may have been done.
+         */
+        ContendedOrUnavailable: {
+            headers: {
+                "Retry-After": components["headers"]["Retry-After"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ContendedOrUnavailableProblem"];
+            };
+        };
+        /**
+         * @description `bad-request`: Not a proper HTTP request. Mend the request line or headers.
+         *
+         *     `invalid-json`: The body is not the JSON that is expected. Send one UTF-8 JSON value.
+         *
+         *     `invalid-parameter`: A parameter is not valid. Mend what errors names.
+         */
+        BadRequestOrInvalidJsonOrInvalidParameter: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["BadRequestOrInvalidJsonOrInvalidParameterProblem"];
+            };
+        };
+        /** @description `unavailable`: No sure answer from the database. Send it again; a save only under the same Idempotency-Key, since it may have been done. */
+        Unavailable: {
+            headers: {
+                "Retry-After": components["headers"]["Retry-After"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["UnavailableProblem"];
+            };
+        };
+        /**
+         * @description `bad-request`: Not a proper HTTP request. Mend the request line or headers.
+         *
+         *     `invalid-parameter`: A parameter is not valid. Mend what errors names.
+         */
+        BadRequestOrInvalidParameter: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["BadRequestOrInvalidParameterProblem"];
+            };
+        };
+        /** @description `not-synced-yet`: Not synced yet. Call POST /api/images/sync, then read again. */
+        NotSyncedYet: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["NotSyncedYetProblem"];
+            };
+        };
+        /** @description `resync-required`: The library is another than the one that was read. Forget what was read and start over: the first page, or changes after 0. */
+        ResyncRequired: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ResyncRequiredProblem"];
+            };
+        };
+        /** @description `not-found`: No such image. List the images with GET /api/images. */
+        NotFound: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["NotFoundProblem"];
+            };
+        };
+        /** @description `bad-request`: Not a proper HTTP request. Mend the request line or headers. */
+        BadRequest: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["BadRequestProblem"];
+            };
+        };
+        /** @description `no-such-route`: No such route. See /api/openapi.json for the routes. */
+        NoSuchRoute: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["NoSuchRouteProblem"];
+            };
+        };
+        /** @description `method-not-allowed`: Method not allowed. Use a method that the Allow header names. */
+        MethodNotAllowed: {
+            headers: {
+                Allow: components["headers"]["Allow"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["MethodNotAllowedProblem"];
+            };
+        };
+        /** @description `forbidden`: Refused before it came here. A rule of this stage's operator refuses it; ask there. */
+        Forbidden: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ForbiddenProblem"];
+            };
+        };
     };
-    NewBatch: {
-      images: components["schemas"]["NewImage"][];
+    parameters: {
+        /** @description How many to answer at most. */
+        Limit: number;
+        /** @description Any text of your making, such as a UUID, new for each save. For 24 hours the same save under the same key is done once only and gets the same answer; another save under it is refused. */
+        IdempotencyKey: string;
+        /** @description The ETag of an earlier answer: 304 if nothing has changed since. */
+        IfNoneMatch: string;
     };
-    SavedBatch: {
-      images: components["schemas"]["Image"][];
+    requestBodies: never;
+    headers: {
+        /** @description The image's address, relative to the request's (RFC 9110, 10.2.2). */
+        Location: string;
+        /** @description Names exactly this answer (RFC 9110, 8.8.3). */
+        ETag: string;
+        /** @description Seconds to wait before sending it again (RFC 9110, 10.2.3). */
+        "Retry-After": number;
+        /** @description The scheme to sign in by (RFC 6750, 3). */
+        "WWW-Authenticate": string;
+        /** @description The methods that this path has (RFC 9110, 10.2.1). */
+        Allow: string;
     };
-    /** @description Newest first. `cursor`, `mark` and `count` are of the first page only (no `before`). */
-    Page: {
-      images: components["schemas"]["Image"][];
-      /** @description The `before` of the following page; null on the last. */
-      next: number | null;
-      /** @description The `mark` to send with `next`; null exactly when that is. */
-      nextMark: string | null;
-      cursor?: components["schemas"]["Position"];
-      /** @description Of the entry at `cursor`. */
-      mark?: components["schemas"]["Mark"];
-      /** @description How many images the library has as of `cursor`. */
-      count?: number;
-    };
-    Saved: {
-      cursor: components["schemas"]["Cursor"];
-      image: components["schemas"]["Image"];
-    };
-    /** @description `deleted` is the cursor of the image that is no more. */
-    Deleted: {
-      cursor: components["schemas"]["Cursor"];
-      deleted: components["schemas"]["Cursor"];
-    };
-    Change: components["schemas"]["Saved"] | components["schemas"]["Deleted"];
-    /** @description Oldest first. */
-    Changes: {
-      changes: components["schemas"]["Change"][];
-      /** @description The `after` of the next call. */
-      cursor: components["schemas"]["Position"];
-      /** @description The `mark` of the next call: of the entry at `cursor`. */
-      mark: components["schemas"]["Mark"];
-      /** @description Whether these are all, for now. */
-      upToDate: boolean;
-    };
-    Nothing: Record<string, never>;
-    Synced: {
-      /** @description The read copy's newest cursor. */
-      cursor: components["schemas"]["Position"];
-      /** @description How many entries this call added. */
-      applied: number;
-      /** @description Whether it reached the newest save. */
-      upToDate: boolean;
-    };
-    /** @description Problem details (RFC 9457). */
-    Problem: {
-      /** Format: uri */
-      type: string;
-      title: string;
-      /** @description The HTTP status. */
-      status: number;
-      /**
-       * @description Stable: what a program decides by.
-       * @enum {string}
-       */
-      code:
-        | "bad-request"
-        | "invalid-json"
-        | "invalid-image"
-        | "invalid-parameter"
-        | "unauthenticated"
-        | "forbidden"
-        | "not-found"
-        | "no-such-route"
-        | "method-not-allowed"
-        | "not-synced-yet"
-        | "resync-required"
-        | "body-too-large"
-        | "unsupported-media-type"
-        | "idempotency-key-reused"
-        | "too-many-requests"
-        | "internal-error"
-        | "contended"
-        | "unavailable";
-      /** @description What to do next, for people. */
-      detail: string;
-      errors?: components["schemas"]["FieldError"][];
-    };
-    /** @description One wrong value, found by one of `pointer`, `parameter` and `header`. */
-    FieldError: {
-      /** @description What to do about it. */
-      detail: string;
-      /**
-       * @description Where in the body: a JSON Pointer as a URI fragment (RFC 6901, 6).
-       * @example #/images/3/imageUrl
-       */
-      pointer?: string;
-      /** @description Which query or path parameter. */
-      parameter?: string;
-      /** @description Which header. */
-      header?: string;
-    };
-    Health: {
-      /** @enum {string} */
-      status: "ok";
-    };
-    BadRequestOrInvalidJsonOrInvalidImageOrInvalidParameterProblem: components["schemas"]["Problem"] & {
-      /** @enum {string} */
-      code?: "bad-request" | "invalid-json" | "invalid-image" | "invalid-parameter";
-      /** @enum {integer} */
-      status?: 400;
-    };
-    UnauthenticatedProblem: components["schemas"]["Problem"] & {
-      /** @enum {string} */
-      code?: "unauthenticated";
-      /** @enum {integer} */
-      status?: 401;
-    };
-    BodyTooLargeProblem: components["schemas"]["Problem"] & {
-      /** @enum {string} */
-      code?: "body-too-large";
-      /** @enum {integer} */
-      status?: 413;
-    };
-    UnsupportedMediaTypeProblem: components["schemas"]["Problem"] & {
-      /** @enum {string} */
-      code?: "unsupported-media-type";
-      /** @enum {integer} */
-      status?: 415;
-    };
-    IdempotencyKeyReusedProblem: components["schemas"]["Problem"] & {
-      /** @enum {string} */
-      code?: "idempotency-key-reused";
-      /** @enum {integer} */
-      status?: 422;
-    };
-    TooManyRequestsProblem: components["schemas"]["Problem"] & {
-      /** @enum {string} */
-      code?: "too-many-requests";
-      /** @enum {integer} */
-      status?: 429;
-    };
-    InternalErrorProblem: components["schemas"]["Problem"] & {
-      /** @enum {string} */
-      code?: "internal-error";
-      /** @enum {integer} */
-      status?: 500;
-    };
-    ContendedOrUnavailableProblem: components["schemas"]["Problem"] & {
-      /** @enum {string} */
-      code?: "contended" | "unavailable";
-      /** @enum {integer} */
-      status?: 503;
-    };
-    BadRequestOrInvalidJsonOrInvalidParameterProblem: components["schemas"]["Problem"] & {
-      /** @enum {string} */
-      code?: "bad-request" | "invalid-json" | "invalid-parameter";
-      /** @enum {integer} */
-      status?: 400;
-    };
-    UnavailableProblem: components["schemas"]["Problem"] & {
-      /** @enum {string} */
-      code?: "unavailable";
-      /** @enum {integer} */
-      status?: 503;
-    };
-    BadRequestOrInvalidParameterProblem: components["schemas"]["Problem"] & {
-      /** @enum {string} */
-      code?: "bad-request" | "invalid-parameter";
-      /** @enum {integer} */
-      status?: 400;
-    };
-    NotSyncedYetProblem: components["schemas"]["Problem"] & {
-      /** @enum {string} */
-      code?: "not-synced-yet";
-      /** @enum {integer} */
-      status?: 409;
-    };
-    ResyncRequiredProblem: components["schemas"]["Problem"] & {
-      /** @enum {string} */
-      code?: "resync-required";
-      /** @enum {integer} */
-      status?: 410;
-    };
-    NotFoundProblem: components["schemas"]["Problem"] & {
-      /** @enum {string} */
-      code?: "not-found";
-      /** @enum {integer} */
-      status?: 404;
-    };
-    BadRequestProblem: components["schemas"]["Problem"] & {
-      /** @enum {string} */
-      code?: "bad-request";
-      /** @enum {integer} */
-      status?: 400;
-    };
-    NoSuchRouteProblem: components["schemas"]["Problem"] & {
-      /** @enum {string} */
-      code?: "no-such-route";
-      /** @enum {integer} */
-      status?: 404;
-    };
-    MethodNotAllowedProblem: components["schemas"]["Problem"] & {
-      /** @enum {string} */
-      code?: "method-not-allowed";
-      /** @enum {integer} */
-      status?: 405;
-    };
-    ForbiddenProblem: components["schemas"]["Problem"] & {
-      /** @enum {string} */
-      code?: "forbidden";
-      /** @enum {integer} */
-      status?: 403;
-    };
-  };
-  responses: {
-    /**
-     * @description `bad-request`: Not a proper HTTP request. Mend the request line or headers.
-     *
-     *     `invalid-json`: The body is not the JSON that is expected. Send one UTF-8 JSON value.
-     *
-     *     `invalid-image`: An image is not valid. Mend the fields in errors.
-     *
-     *     `invalid-parameter`: A parameter is not valid. Mend what errors names.
-     */
-    BadRequestOrInvalidJsonOrInvalidImageOrInvalidParameter: {
-      headers: {
-        [name: string]: unknown;
-      };
-      content: {
-        "application/problem+json": components["schemas"]["BadRequestOrInvalidJsonOrInvalidImageOrInvalidParameterProblem"];
-      };
-    };
-    /** @description `unauthenticated`: Not signed in. Send 'Authorization: Bearer <token>' with a token of this service's issuer that has not expired. */
-    Unauthenticated: {
-      headers: {
-        "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
-        [name: string]: unknown;
-      };
-      content: {
-        "application/problem+json": components["schemas"]["UnauthenticatedProblem"];
-      };
-    };
-    /** @description `body-too-large`: The body is too large. Send at most 1048576 bytes; split the batch. */
-    BodyTooLarge: {
-      headers: {
-        [name: string]: unknown;
-      };
-      content: {
-        "application/problem+json": components["schemas"]["BodyTooLargeProblem"];
-      };
-    };
-    /** @description `unsupported-media-type`: Not a JSON body. Send 'Content-Type: application/json' in UTF-8, compressed by gzip or deflate if at all. */
-    UnsupportedMediaType: {
-      headers: {
-        [name: string]: unknown;
-      };
-      content: {
-        "application/problem+json": components["schemas"]["UnsupportedMediaTypeProblem"];
-      };
-    };
-    /** @description `idempotency-key-reused`: Idempotency-Key used for another request. Use a new key for new content. */
-    IdempotencyKeyReused: {
-      headers: {
-        [name: string]: unknown;
-      };
-      content: {
-        "application/problem+json": components["schemas"]["IdempotencyKeyReusedProblem"];
-      };
-    };
-    /** @description `too-many-requests`: Too many requests. Nothing was done. Wait a moment and send it again. */
-    TooManyRequests: {
-      headers: {
-        "Retry-After": components["headers"]["Retry-After"];
-        [name: string]: unknown;
-      };
-      content: {
-        "application/problem+json": components["schemas"]["TooManyRequestsProblem"];
-      };
-    };
-    /** @description `internal-error`: Something went wrong here. Tell the operator the time. Send it again; a save only under the same Idempotency-Key, since it may have been done. */
-    InternalError: {
-      headers: {
-        [name: string]: unknown;
-      };
-      content: {
-        "application/problem+json": components["schemas"]["InternalErrorProblem"];
-      };
-    };
-    /**
-     * @description `contended`: Too many writes at once. Nothing was saved or deleted. Wait a moment and send it again.
-     *
-     *     `unavailable`: No sure answer from the database. Send it again; a save only under the same Idempotency-Key, since it may have been done.
-     */
-    ContendedOrUnavailable: {
-      headers: {
-        "Retry-After": components["headers"]["Retry-After"];
-        [name: string]: unknown;
-      };
-      content: {
-        "application/problem+json": components["schemas"]["ContendedOrUnavailableProblem"];
-      };
-    };
-    /**
-     * @description `bad-request`: Not a proper HTTP request. Mend the request line or headers.
-     *
-     *     `invalid-json`: The body is not the JSON that is expected. Send one UTF-8 JSON value.
-     *
-     *     `invalid-parameter`: A parameter is not valid. Mend what errors names.
-     */
-    BadRequestOrInvalidJsonOrInvalidParameter: {
-      headers: {
-        [name: string]: unknown;
-      };
-      content: {
-        "application/problem+json": components["schemas"]["BadRequestOrInvalidJsonOrInvalidParameterProblem"];
-      };
-    };
-    /** @description `unavailable`: No sure answer from the database. Send it again; a save only under the same Idempotency-Key, since it may have been done. */
-    Unavailable: {
-      headers: {
-        "Retry-After": components["headers"]["Retry-After"];
-        [name: string]: unknown;
-      };
-      content: {
-        "application/problem+json": components["schemas"]["UnavailableProblem"];
-      };
-    };
-    /**
-     * @description `bad-request`: Not a proper HTTP request. Mend the request line or headers.
-     *
-     *     `invalid-parameter`: A parameter is not valid. Mend what errors names.
-     */
-    BadRequestOrInvalidParameter: {
-      headers: {
-        [name: string]: unknown;
-      };
-      content: {
-        "application/problem+json": components["schemas"]["BadRequestOrInvalidParameterProblem"];
-      };
-    };
-    /** @description `not-synced-yet`: Not synced yet. Call POST /api/images/sync, then read again. */
-    NotSyncedYet: {
-      headers: {
-        [name: string]: unknown;
-      };
-      content: {
-        "application/problem+json": components["schemas"]["NotSyncedYetProblem"];
-      };
-    };
-    /** @description `resync-required`: The library is another than the one that was read. Forget what was read and start over: the first page, or changes after 0. */
-    ResyncRequired: {
-      headers: {
-        [name: string]: unknown;
-      };
-      content: {
-        "application/problem+json": components["schemas"]["ResyncRequiredProblem"];
-      };
-    };
-    /** @description `not-found`: No such image. List the images with GET /api/images. */
-    NotFound: {
-      headers: {
-        [name: string]: unknown;
-      };
-      content: {
-        "application/problem+json": components["schemas"]["NotFoundProblem"];
-      };
-    };
-    /** @description `bad-request`: Not a proper HTTP request. Mend the request line or headers. */
-    BadRequest: {
-      headers: {
-        [name: string]: unknown;
-      };
-      content: {
-        "application/problem+json": components["schemas"]["BadRequestProblem"];
-      };
-    };
-    /** @description `no-such-route`: No such route. See /api/openapi.json for the routes. */
-    NoSuchRoute: {
-      headers: {
-        [name: string]: unknown;
-      };
-      content: {
-        "application/problem+json": components["schemas"]["NoSuchRouteProblem"];
-      };
-    };
-    /** @description `method-not-allowed`: Method not allowed. Use a method that the Allow header names. */
-    MethodNotAllowed: {
-      headers: {
-        Allow: components["headers"]["Allow"];
-        [name: string]: unknown;
-      };
-      content: {
-        "application/problem+json": components["schemas"]["MethodNotAllowedProblem"];
-      };
-    };
-    /** @description `forbidden`: Refused before it came here. A rule of this stage's operator refuses it; ask there. */
-    Forbidden: {
-      headers: {
-        [name: string]: unknown;
-      };
-      content: {
-        "application/problem+json": components["schemas"]["ForbiddenProblem"];
-      };
-    };
-  };
-  parameters: {
-    /** @description How many to answer at most. */
-    Limit: number;
-    /** @description Any text of your making, such as a UUID, new for each save. For 24 hours the same save under the same key is done once only and gets the same answer; another save under it is refused. */
-    IdempotencyKey: string;
-    /** @description The ETag of an earlier answer: 304 if nothing has changed since. */
-    IfNoneMatch: string;
-  };
-  requestBodies: never;
-  headers: {
-    /** @description The image's address, relative to the request's (RFC 9110, 10.2.2). */
-    Location: string;
-    /** @description Names exactly this answer (RFC 9110, 8.8.3). */
-    ETag: string;
-    /** @description Seconds to wait before sending it again (RFC 9110, 10.2.3). */
-    "Retry-After": number;
-    /** @description The scheme to sign in by (RFC 6750, 3). */
-    "WWW-Authenticate": string;
-    /** @description The methods that this path has (RFC 9110, 10.2.1). */
-    Allow: string;
-  };
-  pathItems: never;
+    pathItems: never;
 }
 export type $defs = Record<string, never>;
 export interface operations {
-  listImages: {
-    parameters: {
-      query?: {
-        /** @description How many to answer at most. */
-        limit?: components["parameters"]["Limit"];
-        /** @description Only images below this cursor: a page's `next`. */
-        before?: components["schemas"]["Cursor"];
-        /** @description The page's `nextMark`: 410 unless the entry at `before` has it. Only with `before`. */
-        mark?: components["schemas"]["Mark"];
-        /** @description The read copy must have reached this cursor, as of an earlier save; else 409. */
-        at_least?: components["schemas"]["Cursor"];
-      };
-      header?: {
-        /** @description The ETag of an earlier answer: 304 if nothing has changed since. */
-        "If-None-Match"?: components["parameters"]["IfNoneMatch"];
-      };
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description A page of images. */
-      200: {
-        headers: {
-          ETag: components["headers"]["ETag"];
-          [name: string]: unknown;
+    listImages: {
+        parameters: {
+            query?: {
+                /** @description How many to answer at most. */
+                limit?: components["parameters"]["Limit"];
+                /** @description Only images below this cursor: a page's `next`. */
+                before?: components["schemas"]["Cursor"];
+                /** @description The page's `nextMark`: 410 unless the entry at `before` has it. Only with `before`. */
+                mark?: components["schemas"]["Mark"];
+                /** @description The read copy must have reached this cursor, as of an earlier save; else 409. */
+                at_least?: components["schemas"]["Cursor"];
+            };
+            header?: {
+                /** @description The ETag of an earlier answer: 304 if nothing has changed since. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path?: never;
+            cookie?: never;
         };
-        content: {
-          "application/json": components["schemas"]["Page"];
+        requestBody?: never;
+        responses: {
+            /** @description A page of images. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page"];
+                };
+            };
+            /** @description What the If-None-Match header names is still right. No body. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequestOrInvalidParameter"];
+            401: components["responses"]["Unauthenticated"];
+            409: components["responses"]["NotSyncedYet"];
+            410: components["responses"]["ResyncRequired"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
-      };
-      /** @description What the If-None-Match header names is still right. No body. */
-      304: {
-        headers: {
-          ETag: components["headers"]["ETag"];
-          [name: string]: unknown;
+    };
+    saveImage: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text of your making, such as a UUID, new for each save. For 24 hours the same save under the same key is done once only and gets the same answer; another save under it is refused. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
         };
-        content?: never;
-      };
-      400: components["responses"]["BadRequestOrInvalidParameter"];
-      401: components["responses"]["Unauthenticated"];
-      409: components["responses"]["NotSyncedYet"];
-      410: components["responses"]["ResyncRequired"];
-      413: components["responses"]["BodyTooLarge"];
-      429: components["responses"]["TooManyRequests"];
-      500: components["responses"]["InternalError"];
-      503: components["responses"]["Unavailable"];
-    };
-  };
-  saveImage: {
-    parameters: {
-      query?: never;
-      header?: {
-        /** @description Any text of your making, such as a UUID, new for each save. For 24 hours the same save under the same key is done once only and gets the same answer; another save under it is refused. */
-        "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-      };
-      path?: never;
-      cookie?: never;
-    };
-    /** @description UTF-8, at most 1048576 bytes, no object with the same name twice. */
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["NewImage"];
-      };
-    };
-    responses: {
-      /** @description The image, saved. */
-      201: {
-        headers: {
-          Location: components["headers"]["Location"];
-          [name: string]: unknown;
+        /** @description UTF-8, at most 1048576 bytes, no object with the same name twice. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewImage"];
+            };
         };
-        content: {
-          "application/json": components["schemas"]["Image"];
+        responses: {
+            /** @description The image, saved. */
+            201: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Image"];
+                };
+            };
+            400: components["responses"]["BadRequestOrInvalidJsonOrInvalidImageOrInvalidParameter"];
+            401: components["responses"]["Unauthenticated"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyKeyReused"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ContendedOrUnavailable"];
         };
-      };
-      400: components["responses"]["BadRequestOrInvalidJsonOrInvalidImageOrInvalidParameter"];
-      401: components["responses"]["Unauthenticated"];
-      413: components["responses"]["BodyTooLarge"];
-      415: components["responses"]["UnsupportedMediaType"];
-      422: components["responses"]["IdempotencyKeyReused"];
-      429: components["responses"]["TooManyRequests"];
-      500: components["responses"]["InternalError"];
-      503: components["responses"]["ContendedOrUnavailable"];
     };
-  };
-  deleteImages: {
-    parameters: {
-      query: {
-        /** @description The images' cursors, with commas between them: `5,7,9`. */
-        cursors: components["schemas"]["Cursor"][];
-        /** @description A `cursor` of the library as it was read when this deletion was decided. Only with `mark`. */
-        at?: components["schemas"]["Position"];
-        /** @description The `mark` beside that `cursor`: 410 unless the entry there has it, and then nothing is deleted. Only with `at`. */
-        mark?: components["schemas"]["Mark"];
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description The images are gone. */
-      204: {
-        headers: {
-          [name: string]: unknown;
+    deleteImages: {
+        parameters: {
+            query: {
+                /** @description The images' cursors, with commas between them: `5,7,9`. */
+                cursors: components["schemas"]["Cursor"][];
+                /** @description A `cursor` of the library as it was read when this deletion was decided. Only with `mark`. */
+                at?: components["schemas"]["Position"];
+                /** @description The `mark` beside that `cursor`: 410 unless the entry there has it, and then nothing is deleted. Only with `at`. */
+                mark?: components["schemas"]["Mark"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        content?: never;
-      };
-      400: components["responses"]["BadRequestOrInvalidParameter"];
-      401: components["responses"]["Unauthenticated"];
-      404: components["responses"]["NotFound"];
-      410: components["responses"]["ResyncRequired"];
-      413: components["responses"]["BodyTooLarge"];
-      429: components["responses"]["TooManyRequests"];
-      500: components["responses"]["InternalError"];
-      503: components["responses"]["ContendedOrUnavailable"];
-    };
-  };
-  saveImages: {
-    parameters: {
-      query?: never;
-      header?: {
-        /** @description Any text of your making, such as a UUID, new for each save. For 24 hours the same save under the same key is done once only and gets the same answer; another save under it is refused. */
-        "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-      };
-      path?: never;
-      cookie?: never;
-    };
-    /** @description UTF-8, at most 1048576 bytes, no object with the same name twice. */
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["NewBatch"];
-      };
-    };
-    responses: {
-      /** @description The images, saved. */
-      201: {
-        headers: {
-          [name: string]: unknown;
+        requestBody?: never;
+        responses: {
+            /** @description The images are gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequestOrInvalidParameter"];
+            401: components["responses"]["Unauthenticated"];
+            404: components["responses"]["NotFound"];
+            410: components["responses"]["ResyncRequired"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ContendedOrUnavailable"];
         };
-        content: {
-          "application/json": components["schemas"]["SavedBatch"];
-        };
-      };
-      400: components["responses"]["BadRequestOrInvalidJsonOrInvalidImageOrInvalidParameter"];
-      401: components["responses"]["Unauthenticated"];
-      413: components["responses"]["BodyTooLarge"];
-      415: components["responses"]["UnsupportedMediaType"];
-      422: components["responses"]["IdempotencyKeyReused"];
-      429: components["responses"]["TooManyRequests"];
-      500: components["responses"]["InternalError"];
-      503: components["responses"]["ContendedOrUnavailable"];
     };
-  };
-  syncImages: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /** @description UTF-8, at most 1048576 bytes, no object with the same name twice. */
-    requestBody?: {
-      content: {
-        "application/json": components["schemas"]["Nothing"];
-      };
-    };
-    responses: {
-      /** @description How far the read copy reaches. */
-      200: {
-        headers: {
-          [name: string]: unknown;
+    saveImages: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text of your making, such as a UUID, new for each save. For 24 hours the same save under the same key is done once only and gets the same answer; another save under it is refused. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
         };
-        content: {
-          "application/json": components["schemas"]["Synced"];
+        /** @description UTF-8, at most 1048576 bytes, no object with the same name twice. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewBatch"];
+            };
         };
-      };
-      400: components["responses"]["BadRequestOrInvalidJsonOrInvalidParameter"];
-      401: components["responses"]["Unauthenticated"];
-      413: components["responses"]["BodyTooLarge"];
-      415: components["responses"]["UnsupportedMediaType"];
-      429: components["responses"]["TooManyRequests"];
-      500: components["responses"]["InternalError"];
-      503: components["responses"]["Unavailable"];
+        responses: {
+            /** @description The images, saved. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedBatch"];
+                };
+            };
+            400: components["responses"]["BadRequestOrInvalidJsonOrInvalidImageOrInvalidParameter"];
+            401: components["responses"]["Unauthenticated"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyKeyReused"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ContendedOrUnavailable"];
+        };
     };
-  };
-  listChanges: {
-    parameters: {
-      query?: {
-        /** @description The `cursor` of the first page that was read, or of the changes before these. */
-        after?: components["schemas"]["Position"];
-        /** @description The `mark` beside that `cursor`: 410 unless the entry there has it. Only with `after`. */
-        mark?: components["schemas"]["Mark"];
-        /** @description How many to answer at most. */
-        limit?: components["parameters"]["Limit"];
-      };
-      header?: {
-        /** @description The ETag of an earlier answer: 304 if nothing has changed since. */
-        "If-None-Match"?: components["parameters"]["IfNoneMatch"];
-      };
-      path?: never;
-      cookie?: never;
+    syncImages: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description UTF-8, at most 1048576 bytes, no object with the same name twice. */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Nothing"];
+            };
+        };
+        responses: {
+            /** @description How far the read copy reaches. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Synced"];
+                };
+            };
+            400: components["responses"]["BadRequestOrInvalidJsonOrInvalidParameter"];
+            401: components["responses"]["Unauthenticated"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
     };
-    requestBody?: never;
-    responses: {
-      /** @description Changes in their order. */
-      200: {
-        headers: {
-          ETag: components["headers"]["ETag"];
-          [name: string]: unknown;
+    listChanges: {
+        parameters: {
+            query?: {
+                /** @description The `cursor` of the first page that was read, or of the changes before these. */
+                after?: components["schemas"]["Position"];
+                /** @description The `mark` beside that `cursor`: 410 unless the entry there has it. Only with `after`. */
+                mark?: components["schemas"]["Mark"];
+                /** @description How many to answer at most. */
+                limit?: components["parameters"]["Limit"];
+            };
+            header?: {
+                /** @description The ETag of an earlier answer: 304 if nothing has changed since. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path?: never;
+            cookie?: never;
         };
-        content: {
-          "application/json": components["schemas"]["Changes"];
+        requestBody?: never;
+        responses: {
+            /** @description Changes in their order. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Changes"];
+                };
+            };
+            /** @description What the If-None-Match header names is still right. No body. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequestOrInvalidParameter"];
+            401: components["responses"]["Unauthenticated"];
+            410: components["responses"]["ResyncRequired"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
-      };
-      /** @description What the If-None-Match header names is still right. No body. */
-      304: {
-        headers: {
-          ETag: components["headers"]["ETag"];
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      400: components["responses"]["BadRequestOrInvalidParameter"];
-      401: components["responses"]["Unauthenticated"];
-      410: components["responses"]["ResyncRequired"];
-      413: components["responses"]["BodyTooLarge"];
-      429: components["responses"]["TooManyRequests"];
-      500: components["responses"]["InternalError"];
-      503: components["responses"]["Unavailable"];
     };
-  };
-  showImage: {
-    parameters: {
-      query?: never;
-      header?: {
-        /** @description The ETag of an earlier answer: 304 if nothing has changed since. */
-        "If-None-Match"?: components["parameters"]["IfNoneMatch"];
-      };
-      path: {
-        /** @description The image's cursor. */
-        cursor: components["schemas"]["Cursor"];
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description The image. */
-      200: {
-        headers: {
-          ETag: components["headers"]["ETag"];
-          [name: string]: unknown;
+    showImage: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of an earlier answer: 304 if nothing has changed since. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /** @description The image's cursor. */
+                cursor: components["schemas"]["Cursor"];
+            };
+            cookie?: never;
         };
-        content: {
-          "application/json": components["schemas"]["Image"];
+        requestBody?: never;
+        responses: {
+            /** @description The image. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Image"];
+                };
+            };
+            /** @description What the If-None-Match header names is still right. No body. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequestOrInvalidParameter"];
+            401: components["responses"]["Unauthenticated"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
-      };
-      /** @description What the If-None-Match header names is still right. No body. */
-      304: {
-        headers: {
-          ETag: components["headers"]["ETag"];
-          [name: string]: unknown;
+    };
+    deleteImage: {
+        parameters: {
+            query?: {
+                /** @description A `cursor` of the library as it was read when this deletion was decided. Only with `mark`. */
+                at?: components["schemas"]["Position"];
+                /** @description The `mark` beside that `cursor`: 410 unless the entry there has it, and then nothing is deleted. Only with `at`. */
+                mark?: components["schemas"]["Mark"];
+            };
+            header?: never;
+            path: {
+                /** @description The image's cursor. */
+                cursor: components["schemas"]["Cursor"];
+            };
+            cookie?: never;
         };
-        content?: never;
-      };
-      400: components["responses"]["BadRequestOrInvalidParameter"];
-      401: components["responses"]["Unauthenticated"];
-      404: components["responses"]["NotFound"];
-      413: components["responses"]["BodyTooLarge"];
-      429: components["responses"]["TooManyRequests"];
-      500: components["responses"]["InternalError"];
-      503: components["responses"]["Unavailable"];
-    };
-  };
-  deleteImage: {
-    parameters: {
-      query?: {
-        /** @description A `cursor` of the library as it was read when this deletion was decided. Only with `mark`. */
-        at?: components["schemas"]["Position"];
-        /** @description The `mark` beside that `cursor`: 410 unless the entry there has it, and then nothing is deleted. Only with `at`. */
-        mark?: components["schemas"]["Mark"];
-      };
-      header?: never;
-      path: {
-        /** @description The image's cursor. */
-        cursor: components["schemas"]["Cursor"];
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description The image is gone. */
-      204: {
-        headers: {
-          [name: string]: unknown;
+        requestBody?: never;
+        responses: {
+            /** @description The image is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequestOrInvalidParameter"];
+            401: components["responses"]["Unauthenticated"];
+            404: components["responses"]["NotFound"];
+            410: components["responses"]["ResyncRequired"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ContendedOrUnavailable"];
         };
-        content?: never;
-      };
-      400: components["responses"]["BadRequestOrInvalidParameter"];
-      401: components["responses"]["Unauthenticated"];
-      404: components["responses"]["NotFound"];
-      410: components["responses"]["ResyncRequired"];
-      413: components["responses"]["BodyTooLarge"];
-      429: components["responses"]["TooManyRequests"];
-      500: components["responses"]["InternalError"];
-      503: components["responses"]["ContendedOrUnavailable"];
     };
-  };
-  checkHealth: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description It runs. */
-      200: {
-        headers: {
-          [name: string]: unknown;
+    checkHealth: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        content: {
-          "application/json": components["schemas"]["Health"];
+        requestBody?: never;
+        responses: {
+            /** @description It runs. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
         };
-      };
-      400: components["responses"]["BadRequest"];
-      413: components["responses"]["BodyTooLarge"];
-      429: components["responses"]["TooManyRequests"];
-      500: components["responses"]["InternalError"];
     };
-  };
-  describeApi: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description An OpenAPI 3.1 document. */
-      200: {
-        headers: {
-          [name: string]: unknown;
+    describeApi: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        content: {
-          "application/json": Record<string, never>;
+        requestBody?: never;
+        responses: {
+            /** @description An OpenAPI 3.1 document. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
         };
-      };
-      400: components["responses"]["BadRequest"];
-      413: components["responses"]["BodyTooLarge"];
-      429: components["responses"]["TooManyRequests"];
-      500: components["responses"]["InternalError"];
     };
-  };
 }
