@@ -1,4 +1,4 @@
-"""Tables in, services out: what the app, the operations and the tests begin with."""
+"""Composes the services for given tables: the app, the operations and the tests begin here."""
 
 import random
 import secrets
@@ -23,7 +23,7 @@ AT_ONCE = 48
 also the number of connections; `chalicelib.dynamodb.connections` keeps more than that."""
 
 MARK_BYTES = 6
-"""That are random in a mark: two of 8 characters are the same once in 280 million million."""
+"""Random bytes of a mark. As 8 characters, two marks are equal once in 280 million million."""
 
 
 def new_mark() -> Mark:

@@ -10,9 +10,11 @@ CONFIG = Config(
     read_timeout=2,
     retries={"mode": "standard", "total_max_attempts": 3},
 )
-"""Seconds, and tries. botocore's own 60 s would outlive the function that waits for it."""
+"""Time-outs in seconds, and tries. botocore's default of 60 s would outlive the function that
+waits."""
 
 
 def client(service: str) -> Any:
-    """Where AWS's standard environment variables point to."""
+    """Returns botocore's client for a service, as AWS's standard environment variables configure
+    it."""
     return botocore.session.get_session().create_client(service, config=CONFIG)

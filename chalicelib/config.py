@@ -1,4 +1,4 @@
-"""What a stage configures, read from the environment that an entry point hands in.
+"""Reads a stage's settings from the environment that an entry point passes in.
 
 A missing or wrong variable is a ConfigError that names it. AWS's own variables are the SDK's.
 """
@@ -88,12 +88,13 @@ def sign_in(environ: Mapping[str, str]) -> "SignIn | None":
 
 
 def drawn_images(environ: Mapping[str, str]) -> str | None:
-    """The beginning of image URLs that the server draws by itself: on a laptop alone."""
+    """How the URLs of placeholder images begin, which the local server draws; on a laptop alone."""
     return environ.get("DRAWN_IMAGES") or None
 
 
 def demo_command(environ: Mapping[str, str]) -> str | None:
-    """What fills a library with drawn images, less the user's name: on a laptop alone."""
+    """The command that fills a library with placeholder images, without the user's name; on a
+    laptop alone."""
     return environ.get("DEMO_COMMAND") or None
 
 

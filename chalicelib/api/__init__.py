@@ -1,1 +1,2 @@
-"""HTTP: parse, call, render. The only part of `chalicelib` that knows statuses and headers."""
+"""Reads HTTP requests, calls the product, renders answers. No other folder knows statuses and
+headers."""

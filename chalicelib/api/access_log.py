@@ -1,4 +1,4 @@
-"""What is logged of a request: its route's pattern, who asked, and what came of it."""
+"""Logs one line for each request: the route's pattern, the user, the outcome."""
 
 import logging
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from chalice.app import Request as ChaliceRequest
 from chalice.app import Response
 
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"}
-"""What may be logged as a request's method: anything else may be somebody's text."""
+"""The methods that may be logged. Any other text was written by the client, and may be private."""
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +18,7 @@ def logged(
     get_response: Callable[[Any], Response],
     monotonic: Callable[[], float],
 ) -> Response:
-    """The response, with one line in the log for each request. `monotonic` gives seconds."""
+    """Returns the response, and logs one line about it. `monotonic` gives seconds."""
     began = monotonic()
     response = get_response(request)
     took = {"status": response.status_code, "milliseconds": round((monotonic() - began) * 1000)}

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 JSON = "application/json"
 UNSTORED: Mapping[str, str] = {"Cache-Control": "no-store"}
-"""No cache may write the answer down: a library must not outlive its user's sign-out on a shared
-device (RFC 9111, 5.2.2.5). Clients that keep an ETag themselves may still send it."""
+"""Forbids caches to store the answer (RFC 9111, 5.2.2.5): on a shared device, a library must not
+outlive its user's sign-out. A client that keeps an ETag itself may still send it."""
 
 
 class Answer(NamedTuple):

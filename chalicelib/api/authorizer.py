@@ -1,4 +1,4 @@
-"""What API Gateway's authorizer answers of a token, and what is counted of it."""
+"""Answers API Gateway's authorizer about a token, and counts refusals."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""One request on its way: what it says, and what it may use."""
+"""One request, the services that it may use, and its deadline."""
 
 from typing import TYPE_CHECKING, NamedTuple
 

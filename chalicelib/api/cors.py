@@ -15,7 +15,7 @@ RESPONSE_HEADERS = "ETag, Location, Retry-After"
 
 
 def preflight(allow: str, origin: str | None, origins: Set[str]) -> Answer:
-    """What OPTIONS is answered; `allow` are the path's methods."""
+    """Returns the answer to OPTIONS; `allow` are the path's methods."""
     if origin not in origins:
         return Answer(204, "", {"Allow": allow})
     permissions = {

@@ -1,4 +1,5 @@
-"""Between Chalice and the handlers: a Chalice request in, a Chalice response out, never a raise."""
+"""Connects Chalice with the handlers: takes a Chalice request, returns a Chalice response, never
+raises."""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Set
@@ -22,8 +23,8 @@ from chalicelib.services import Services
 from chalicelib.telemetry.log_fields import error_fields
 
 REQUEST_SECONDS = 29.0 - CALL_SECONDS - 1.0
-"""After so long nothing new is begun for a request: API Gateway waits 29 s (its integration
-time-out), and a call that was begun at the last moment may take CALL_SECONDS."""
+"""Seconds after which a request begins no new call. API Gateway waits 29 s (its integration
+time-out), and the last call may take CALL_SECONDS."""
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ def respond(
 
 @contextmanager
 def counted(call: Call) -> Iterator[None]:
-    """Tells the operator when a log did not read as consecutive: it should never be so."""
+    """Counts holes: a log that does not read as consecutive, which should never happen."""
     try:
         yield
     except HoleFound:
@@ -66,7 +67,7 @@ def counted(call: Call) -> Iterator[None]:
 
 
 def read(request: ChaliceRequest, now: float) -> Request:
-    """The request as plain values. The caller is the authorizer's word alone."""
+    """Returns the request as plain values. The authorizer alone decides who the caller is."""
     authorizer = request.context.get("authorizer") or {EXPIRES_AT: "0"}
     if float(authorizer[EXPIRES_AT]) <= now:
         raise Unauthenticated("There is no token, or it has expired.")

@@ -22,12 +22,13 @@ WORKER = "worker.js"
 
 BASE = '<base href="./" />'
 SETTINGS = '<meta name="image-storage" content="" />'
-"""The two places that the built page leaves to us."""
+"""The two places of the built page that the server fills in."""
 
 TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
 HSTS = {"Strict-Transport-Security": "max-age=31536000"}
-"""Whoever came once by https comes no other way for a year. On plain http it says nothing."""
+"""Makes browsers use https for a year after a first visit by https (RFC 6797). It has no effect on
+plain http."""
 
 PROTECTION = {
     **HSTS,
@@ -37,7 +38,7 @@ PROTECTION = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
-"""Told with every file."""
+"""Headers of every file."""
 
 
 def html_page(
@@ -74,7 +75,8 @@ def asset(name: str) -> Answer:
 
 
 def worker() -> Answer:
-    """What lets browsers open the page without a network. They look for a new one at every load."""
+    """The service worker: opens the page without a network. Browsers look for a new one at every
+    load."""
     text = _text(WORKER)
     if text is None:
         return problem("no-such-route")
@@ -104,7 +106,8 @@ def is_api(own: str) -> bool:
 
 
 def content_security_policy(sign_in: SignIn | None) -> str:
-    """Nothing but the page's own files, images over https, and calls to us and to the issuer."""
+    """Allows the page's own files, images over https, and calls to this server and to the issuer;
+    nothing else."""
     connect = " ".join(["'self'", *sorted(_origins(sign_in))])
     return "; ".join(
         [

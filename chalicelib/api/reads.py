@@ -1,4 +1,4 @@
-"""What each reading route does: read the request, ask the partition, render the answer."""
+"""The reading routes: each reads the request, asks the partition, and renders the answer."""
 
 import json
 

@@ -30,7 +30,7 @@ BEGINNINGS = (b"{", b"[", b" ", b"\t", b"\r", b"\n")
 does (RFC 1952, section 2.3.1; RFC 1950, section 2.2)."""
 
 GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
-"""zlib's word for both: it looks at the beginning by itself."""
+"""zlib's setting for either format: it finds out which by the first bytes."""
 
 LISTS = frozenset({"cursors"})
 """The query parameters that name several things."""
@@ -164,7 +164,7 @@ def decompressed(request: Request) -> bytes:
 
 
 def inflated(body: bytes) -> bytes:
-    """Stops one byte behind the limit, however much more would come out."""
+    """Decompresses at most one byte more than the limit, however much there would be."""
     inflater = zlib.decompressobj(GZIP_OR_ZLIB)
     try:
         plain = inflater.decompress(body, MAX_BODY + 1)
@@ -219,7 +219,7 @@ def read_strictly(encoded: bytes) -> Any:
 
 
 def _why(error: ValueError | RecursionError | ArithmeticError) -> str:
-    """The reason without any of the body's content."""
+    """Returns the reason, without any content of the body."""
     match error:
         case json.JSONDecodeError():
             return f"{error.msg.removesuffix(' at')} at character {error.pos}."
@@ -236,7 +236,7 @@ def _why(error: ValueError | RecursionError | ArithmeticError) -> str:
 
 
 class NotStrict(ValueError):
-    """No JSON, or JSON that Python's parser takes and that the standard does not."""
+    """The bytes are no JSON, or JSON that Python's parser accepts and the standard does not."""
 
 
 def _refuse(constant: str) -> None:

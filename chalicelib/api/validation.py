@@ -1,4 +1,5 @@
-"""What an image may be: each field's rule once, for the parser and for the OpenAPI document."""
+"""The rules for an image's fields, each in one place for the parser and for the OpenAPI
+document."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -18,7 +19,7 @@ MAX_STEPS = 10_000
 MAX_BATCH = 25
 MAX_PORT = 65_535
 MAX_ERRORS = 50
-"""Field errors told of one request: no more are looked for."""
+"""Field errors that one answer names; the search ends there."""
 
 
 def digits_up_to(most: int) -> str:

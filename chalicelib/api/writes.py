@@ -1,4 +1,4 @@
-"""What each writing route does: read the request, call the domain, render the answer."""
+"""The writing routes: each reads the request, calls the product, and renders the answer."""
 
 import json
 from collections.abc import Sequence

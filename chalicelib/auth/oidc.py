@@ -1,4 +1,4 @@
-"""Whose tokens are accepted: a stage's settings, and the rule for them.
+"""The issuer whose tokens are accepted: a stage's settings, and their rules.
 
 Apart from `chalicelib.auth.tokens`, so that functions that verify no token need not load its
 libraries.

@@ -133,7 +133,7 @@ class Authenticator:
 
 
 def make_authenticator(oidc: Oidc) -> "Authenticator":
-    """Wired to the issuer's published keys."""
+    """Returns an authenticator that uses the issuer's published keys."""
     # Not the monotonic clock: it may stand still while a function's instance is suspended.
     return Authenticator(oidc, JwksKeys(oidc.jwks_url, fetch_jwks, time.time), time.time)
 
@@ -183,7 +183,7 @@ def verified_claims(token: str, key: SigningKey) -> dict[str, Any]:
 
 
 def _verified_payload(token: str, key: SigningKey) -> bytes:
-    """It is the key that says by which algorithms; the token's header only picks one of those."""
+    """The key decides which algorithms are allowed; the token's header only picks one of them."""
     try:
         payload: bytes = PyJWS().decode(token, key.public_key, algorithms=key.algorithms)
     except InvalidAlgorithmError:

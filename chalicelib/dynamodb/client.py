@@ -40,7 +40,7 @@ out what became of the earlier try; tries of the engine's own would multiply wit
 _READS = {"Query", "Scan", "GetItem"}
 
 TRY_SECONDS = CONNECT_SECONDS + REPLY_SECONDS
-"""What a try may take: no other is begun when so much of `CALL_SECONDS` is not left."""
+"""Seconds that one try may take. No further try begins unless so much of `CALL_SECONDS` is left."""
 
 _PASSING = {
     "ThrottlingException",
@@ -71,7 +71,7 @@ _PASSING_REASONS = {
 
 
 class _MayPass(Exception):
-    """A call came to nothing that another try might not come to."""
+    """The call failed, and another try may succeed."""
 
     def __init__(self, code: str, *, timed_out: bool = False) -> None:
         super().__init__(code)
@@ -85,11 +85,11 @@ class Post(Protocol):
 
 
 class HttpDynamo:
-    """The six calls. `post` carries them, `credentials` gives what they are signed with now."""
+    """The six calls. `post` sends a request; `credentials` returns the current credentials."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "HttpDynamo":
-        """Where AWS's standard environment variables point to; threads may share it."""
+        """Connects as AWS's standard environment variables say. Threads may share the result."""
         region = region_of(environ)
         url = endpoint_of(environ, region)
         connections = Connections(url, trust_of(environ, url))
@@ -115,7 +115,7 @@ class HttpDynamo:
         )
 
     def as_other(self, credentials: Credentials) -> "HttpDynamo":
-        """The same, over the same connections, for somebody else."""
+        """Returns a client with other credentials that uses the same connections."""
         return HttpDynamo(
             self.post, self._signer, lambda: credentials, self._clock, quota=self.quota
         )
@@ -151,7 +151,7 @@ class HttpDynamo:
         raise unsure
 
     def _try(self, target: str, body: bytes) -> Mapping[str, Any]:
-        """What DynamoDB answers; `_MayPass` where that is no sure answer."""
+        """Returns DynamoDB's answer; raises `_MayPass` if the outcome is not certain."""
         try:
             reply = self._send(target, body)
         except TransportFailed as error:
@@ -172,7 +172,7 @@ class HttpDynamo:
 
 
 def members_of(reply: Reply) -> Mapping[str, Any] | None:
-    """What it says; None if it is no JSON object, and so none of DynamoDB's answers."""
+    """Returns the members of the answer; None if it is no JSON object, and so not from DynamoDB."""
     with suppress(ValueError):
         said = orjson.loads(reply.body)
         return said if isinstance(said, dict) else None
@@ -180,7 +180,7 @@ def members_of(reply: Reply) -> Mapping[str, Any] | None:
 
 
 class Problem(NamedTuple):
-    """An answer that does not say that it is done: its status, DynamoDB's code, and its members."""
+    """An answer that is an error: its status, DynamoDB's code, and its members."""
 
     status: int
     code: str
@@ -188,7 +188,8 @@ class Problem(NamedTuple):
 
     @classmethod
     def of(cls, reply: Reply) -> "Problem":
-        """`__type` is ``namespace#Code``; what has none is told by its status alone."""
+        """Reads the code from `__type` (``namespace#Code``); without one, the status is the
+        code."""
         members = members_of(reply) or {}
         code = str(members.get("__type", reply.status)).rpartition("#")[2]
         return cls(reply.status, code, members)
@@ -198,7 +199,7 @@ class Problem(NamedTuple):
         return self.code in _PASSING or self.status in (200, 408, 429) or self.status >= 500
 
     def error(self) -> Exception:
-        """Ours, where there is something to be done about it, or a defect."""
+        """Returns the product's error for it; `CallFailed`, a defect, if there is none."""
         if self.code == "ConditionalCheckFailedException":
             return Refused([Reason("ConditionalCheckFailed", self.members.get("Item"))])
         if self.code == "TransactionCanceledException":

@@ -20,13 +20,13 @@ from chalicelib.dynamodb.tls import Trust, the_system
 from chalicelib.model.timing import within
 
 CONNECT_SECONDS = 2.0
-"""From the look for a name's addresses until there is a connection, TLS included."""
+"""Seconds for opening a connection: looking up the name, connecting, TLS."""
 
 REPLY_SECONDS = 2.0
-"""From before a request is sent until its whole answer is here."""
+"""Seconds for a request: from sending it until its whole answer has arrived."""
 
 PRECISION = 0.01
-"""Seconds by which a time-out may be off: to set one anew is a call of the system."""
+"""Seconds by which a time-out may be off. Setting it exactly would cost a system call each time."""
 
 MAX_KEPT = 50
 CHUNK = 65_536
@@ -73,7 +73,7 @@ class Connections:
             raise TransportFailed(type(error).__name__) from error
 
     def close(self) -> None:
-        """Those that are not in use; a later call connects anew."""
+        """Closes the connections that are not in use. A later call opens new ones."""
         while connection := self._pop():
             connection.close()
 
@@ -94,7 +94,7 @@ class Connections:
                 connection.close()
 
     def _idle(self) -> socket.socket | None:
-        """The one used last that the server has not closed meanwhile."""
+        """Returns the connection that was used last and is still open; None if there is none."""
         while connection := self._pop():
             if not is_readable(connection):
                 return connection
@@ -136,7 +136,7 @@ class Connections:
 
 
 def addresses_of(name: str, port: int, until: float) -> Sequence[Address]:
-    """Where the name leads; OSError if that is not known at that moment of the monotonic clock."""
+    """Looks up the name's addresses; OSError if that takes beyond `until` (monotonic clock)."""
 
     def look() -> Sequence[Address]:
         try:
@@ -148,7 +148,7 @@ def addresses_of(name: str, port: int, until: float) -> Sequence[Address]:
 
 
 def connected(addresses: Sequence[Address], until: float) -> socket.socket:
-    """A connection to the first address that takes one; each has an equal share of the time."""
+    """Connects to the first address that accepts; each address gets an equal share of the time."""
     failed: OSError = ConnectionError("no address")
     for turn, (family, kind, protocol, _name, address) in enumerate(addresses):
         connection = socket.socket(family, kind, protocol)
@@ -181,14 +181,15 @@ class _Answer:
         self.parts.append(part)
 
     def on_message_complete(self) -> None:
-        """An interim answer (1xx) is none yet (RFC 9110, section 15.2)."""
+        """An interim answer (1xx) does not count: the final one follows (RFC 9110, section
+        15.2)."""
         self.status = self.parser.get_status_code()
         self.is_complete = self.status >= 200
         self.is_kept = self.parser.should_keep_alive()  # it is only known here
 
 
 def send(connection: socket.socket, request: bytes, until: float) -> None:
-    """All of it; OSError if that is not done at that moment of the monotonic clock.
+    """Sends all of the request; OSError if that takes beyond `until` (monotonic clock).
 
     The `sendall` of TLS would begin its time-out anew with each piece that was taken.
     """
@@ -215,7 +216,8 @@ def read(connection: socket.socket, until: float) -> tuple[Reply, bool]:
 
 
 def wait_until(moment: float, connection: socket.socket) -> None:
-    """Has the connection's next step end at that moment at the latest."""
+    """Sets the time-out of the connection's next step, so that it ends at that moment at the
+    latest."""
     left = moment - time.monotonic()
     if left <= 0:
         raise TimeoutError("reply")
@@ -225,7 +227,8 @@ def wait_until(moment: float, connection: socket.socket) -> None:
 
 
 def is_readable(connection: socket.socket) -> bool:
-    """Whether something came that nobody asked for: its end, as a rule."""
+    """Whether there is something to read that nobody asked for; usually that the server closed
+    it."""
     poll = select.poll()
     poll.register(connection, select.POLLIN)
     return bool(poll.poll(0))

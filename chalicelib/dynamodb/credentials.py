@@ -1,4 +1,4 @@
-"""Whom the functions are for AWS: their credentials."""
+"""AWS credentials, from the environment or from botocore."""
 
 from collections.abc import Callable, Mapping
 
@@ -7,7 +7,7 @@ from chalicelib.model.errors import ConfigError
 
 
 def credentials_of(environ: Mapping[str, str]) -> Callable[[], Credentials]:
-    """What gives the credentials of the moment.
+    """Returns a function that gives the current credentials.
 
     Lambda puts a function's into its environment, for as long as that process lives. Any other kind
     (containers, profiles, a machine's role) botocore finds, and renews in time.

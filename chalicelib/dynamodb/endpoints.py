@@ -1,4 +1,4 @@
-"""Where DynamoDB is: by AWS's own variables, and by the region.
+"""DynamoDB's address, from AWS's own variables and the region.
 
 AWS's SDK reads this from 2 MB of data, which takes longer than the rest of a cold start. A test
 holds what stands here against that data, for each region and each variable.
@@ -65,7 +65,8 @@ def endpoint_of(environ: Mapping[str, str], region: str) -> str:
 
 
 def host_of(region: str, *, fips: bool, dual_stack: bool) -> str:
-    """Of DynamoDB in the region, over validated cryptography (FIPS 140), over IPv6 too."""
+    """Returns DynamoDB's host in the region; `fips`: with FIPS 140 cryptography, `dual`: also over
+    IPv6."""
     ends = next(ends for begin, ends in _SUFFIXES.items() if region.startswith(begin))
     # GovCloud's usual address is its FIPS one, but for dual-stack.
     is_named = fips and (dual_stack or not region.startswith("us-gov-"))

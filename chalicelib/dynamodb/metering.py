@@ -20,7 +20,7 @@ class MeteredDynamo:
         self._adding = threading.Lock()
 
     def budget(self, read_units: float, deadline: Deadline) -> Deadline:
-        """The deadline, or the moment when so many more units are spent, if that is sooner."""
+        """Returns a deadline that also passes once so many more read units are spent."""
         return Deadline(self.read_units + read_units, lambda: self.read_units, sooner=deadline)
 
     def query(self, **request: Any) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""The seam to DynamoDB: the six calls that the product makes, and what can come of them.
+"""The protocol `Dynamo`: the six calls that the product makes, and their outcomes.
 
 An engine takes the request members of AWS's API reference (``TableName``, ``Key`` …, values as
 attribute JSON such as ``{"S": "text"}``) and answers its response members. Whatever goes wrong it
@@ -14,7 +14,7 @@ Item = Mapping[str, Any]
 """An item as attribute JSON: ``{"cursor": {"N": "7"}, "kind": {"S": "image"}}``."""
 
 CALL_SECONDS = 12.0
-"""What one call may take at most, an engine's own retries included."""
+"""Seconds that one call may take at most, with the client's own retries."""
 
 MAX_TRANSACTION_ITEMS = 100
 MAX_TRANSACTION_BYTES = 4_000_000

@@ -61,9 +61,10 @@ class ReaderRole:
         self._held: OrderedDict[UserId, Held] = OrderedDict()
 
     def dynamo(self, user: UserId) -> Dynamo:
-        """What can read this user's partition and nothing else; Unavailable if STS gives nothing.
+        """Returns a client that can read this user's partition and nothing else; Unavailable if STS
+        does not answer.
 
-        The users who were away the longest are forgotten first.
+        When there are too many, forgets the users who were not seen for the longest time.
         """
         held = self._held.pop(user, None)
         if held is None or held.until <= self._now():

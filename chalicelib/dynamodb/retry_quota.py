@@ -1,4 +1,4 @@
-"""How much a process may try again. In an outage of DynamoDB its calls must not multiply."""
+"""Bounds the retries of a process, so that its calls do not multiply in an outage of DynamoDB."""
 
 import threading
 
@@ -6,8 +6,8 @@ CAPACITY = 500
 FAILURE = 5
 TIME_OUT = 10
 ANSWER = 1
-"""The tokens of a process; what a failed call takes, more if it took its whole time; and what an
-answered one gives back.
+"""`TOKENS` a process begins with; a failed call takes `FAILURE`, or `TIMEOUT` if it timed out; an
+answered one gives back `ANSWER`.
 
 Source: botocore's `retries/standard.py` and `retries/quota.py` ("standard" retry mode). There a
 retry takes them, here the failure before it: who tries again is often the caller, not the engine.
@@ -26,12 +26,12 @@ class RetryQuota:
         return self._left >= FAILURE
 
     def failed(self, *, timed_out: bool) -> None:
-        """After a failure that may pass: no answer, throttling, an error of the server."""
+        """Takes tokens after a failure that may pass: no answer, throttling, a server error."""
         with self._changing:
             self._left = max(0, self._left - (TIME_OUT if timed_out else FAILURE))
 
     def answered(self) -> None:
-        """After an answer, be it a refusal: DynamoDB is well."""
+        """Gives tokens back after an answer. A refusal is an answer too: DynamoDB works."""
         if self._left < CAPACITY:
             with self._changing:
                 self._left = min(CAPACITY, self._left + ANSWER)

@@ -1,4 +1,4 @@
-"""Signature Version 4: how AWS knows who calls.
+"""Signs requests with Signature Version 4, by which AWS identifies the caller.
 
 Source: IAM user guide, "Create a signed AWS API request". A test holds it against botocore's own.
 """
@@ -12,14 +12,14 @@ ALGORITHM = "AWS4-HMAC-SHA256"
 
 
 class Credentials(NamedTuple):
-    """An access key; `token` belongs to one that ends, such as a role's."""
+    """An access key. Temporary ones, such as a role's, also have a `token`."""
 
     access_key: str
     secret_key: str
     token: str | None = None
 
     def __repr__(self) -> str:
-        """Without what is secret, wherever it is printed."""
+        """Leaves the secrets out, wherever it is printed."""
         return f"Credentials({self.access_key!r})"
 
 
@@ -58,7 +58,7 @@ class Signer:
         }
 
     def _signing_key(self, secret: str, scope: str) -> bytes:
-        """The same all day for one secret, and so remembered."""
+        """Returns the day's key, which is remembered."""
         known_scope, known_secret, key = self._remembered
         if (known_scope, known_secret) == (scope, secret):
             return key

@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 Trust = Callable[[], ssl.SSLContext]
 
 AMAZON_ROOTS = __file__.removesuffix("tls.py") + "amazon-roots.pem"
-"""The authorities that vouch for AWS's own addresses (Amazon Trust Services, "Repository")."""
+"""The CAs that sign the certificates of AWS's own addresses (Amazon Trust Services,
+"Repository")."""
 
 
 AMAZONS = (".amazonaws.com", ".api.aws")
@@ -15,18 +16,20 @@ AMAZONS = (".amazonaws.com", ".api.aws")
 
 
 def amazon_alone() -> ssl.SSLContext:
-    """Takes a twentieth of the time that all authorities of a system take to load."""
+    """Trusts Amazon's CAs alone. They load in a twentieth of the time that all CAs of a system
+    take."""
     return ssl.create_default_context(cafile=AMAZON_ROOTS)
 
 
 def the_system() -> ssl.SSLContext:
-    """All that the system believes, or what SSL_CERT_FILE names in its place."""
+    """Trusts the CAs of the system, or those that SSL_CERT_FILE names."""
     return ssl.create_default_context()
 
 
 def trust_of(environ: Mapping[str, str], url: str) -> Sequence[Trust]:
-    """For AWS's own address Amazon first; for any other, or should Amazon's authorities have
-    changed, the system. AWS_CA_BUNDLE names the only ones to believe."""
+    """Returns the CA sets to try, in order. For AWS's own addresses: Amazon's CAs, then the
+    system's, should Amazon have changed them. For any other address: the system's. AWS_CA_BUNDLE
+    replaces all."""
     if bundle := environ.get("AWS_CA_BUNDLE"):
         return [lambda: ssl.create_default_context(cafile=bundle)]
     host = urlsplit(url).hostname or ""

@@ -1,4 +1,4 @@
-"""The words of the product as values: users, cursors, entries. Frozen, and free of any I/O.
+"""Users, cursors and entries as frozen values, without any I/O.
 
 A user's images form a log. What stands at a cursor of the log is an *entry*, of one of three kinds:
 

@@ -1,11 +1,11 @@
-"""What can go wrong, in the domain's own words. `chalicelib.api.problems` says it in HTTP."""
+"""The errors of the product. `chalicelib.api.problems` turns them into HTTP."""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 
 class ImageStorageError(Exception):
-    """Base of every error that a caller can do something about. Never holds a payload or token."""
+    """The base of all errors that a caller can act on. It never contains a payload or a token."""
 
 
 class ConfigError(ImageStorageError):

@@ -1,4 +1,5 @@
-"""The forms in which images were ever rendered into partitions, and how each becomes the next.
+"""The versions in which images were rendered into partitions, and the upgrade from each to the
+next.
 
 A row keeps the version of its form. Readers bring older rows up to date as they read, so a change
 here needs no downtime; `chalicelib.sync.migration` does it in the table.
@@ -27,7 +28,7 @@ UPGRADES: Mapping[int, Callable[[str], str]] = {1: html_safe}
 def upgraded(image: str, version: int) -> str:
     """The image in today's form. One of a later version, after a roll-back, stays as it is.
 
-    A version that never was, set by hand, counts as the first.
+    A version that never existed, and was set by hand, counts as the first.
     """
     for older in range(max(version, min(UPGRADES)), CURRENT):
         image = UPGRADES[older](image)

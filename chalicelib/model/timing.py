@@ -24,7 +24,7 @@ class Clock(NamedTuple):
         return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
     def deadline(self, seconds: float) -> "Deadline":
-        """The moment that lies so many seconds ahead."""
+        """Returns the deadline that is so many seconds away."""
         return Deadline(self.monotonic() + seconds, self.monotonic)
 
 
@@ -46,7 +46,7 @@ class Deadline(NamedTuple):
     sooner: "Deadline | None" = None
 
     def share(self, parts: int) -> "Deadline":
-        """The end of an equal part of the time that is left."""
+        """Returns the deadline that gives one of `parts` an equal part of the time that is left."""
         now = self.monotonic()
         return Deadline(now + (self.at - now) / parts, self.monotonic, sooner=self)
 
@@ -88,7 +88,7 @@ class Backoff(NamedTuple):
 
 
 def within(seconds: float, work: Callable[[], Found]) -> Found:
-    """What `work` answers or raises; TimeoutError if that takes longer.
+    """Runs `work`, and returns or raises what it does; TimeoutError if it takes longer.
 
     For what has no time-out of its own, such as a look for a name. The work has a thread, which
     ends by itself some time.

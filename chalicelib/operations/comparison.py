@@ -1,4 +1,4 @@
-"""The two logs of a user side by side, item by item, as they are stored."""
+"""Compares the two logs of a user, item by item, as they are stored."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,8 +14,9 @@ from chalicelib.sync.projection import to_row
 
 ABOVE_ALL = Cursor((10**38 - 1) * 10**88)
 BELOW_ALL = Cursor(-ABOVE_ALL)
-"""Beyond whatever somebody may have put there by hand: 9.9…E+125, with 38 digits, is the largest
-number that DynamoDB takes (its developer guide, "Naming rules and data types")."""
+"""The smallest and the largest number that DynamoDB stores: 9.9…E+125, with 38 digits (its
+developer guide, "Naming rules and data types"). All items lie between, also those that were put by
+hand."""
 
 CHUNK = MAX_TRANSACTION_ITEMS
 """Entries that are compared at a time."""

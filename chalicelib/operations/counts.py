@@ -1,4 +1,4 @@
-"""Counts that go on from one call of an operation to the next."""
+"""Counts that continue from one call of an operation to the next."""
 
 from collections import Counter
 from typing import Any

@@ -1,4 +1,5 @@
-"""Delete all of a user's images up to now, and say so only when both logs hold none of them."""
+"""Deletes all of a user's images up to now, and reports success only when both logs hold none of
+them."""
 
 import math
 from collections.abc import Sequence
@@ -68,7 +69,7 @@ def erase_user(services: Services, fields: Any, deadline: Deadline) -> dict[str,
 
 
 def check_order(through: Cursor, deleted: Cursor, checked: Cursor, tail: Cursor) -> None:
-    """What was checked was deleted before, and so on: InvalidEvent unless that is so."""
+    """Raises InvalidEvent unless `checked` ≤ `deleted` ≤ `through` ≤ the tail."""
     for name, value, most in (
         ("through", through, tail),
         ("deleted", deleted, through),
@@ -98,7 +99,7 @@ class Erasure:
     salvage: Salvage
 
     def delete(self, after: Cursor, deadline: Deadline) -> Cursor:
-        """Deletes, in the primary, the images beyond the cursor; how far it came."""
+        """Deletes the images beyond the cursor from the primary; returns how far it came."""
         if after == START:
             self._strip_outside(deadline)
         while after < self.through and not deadline.passed():
@@ -106,7 +107,8 @@ class Erasure:
         return after
 
     def _strip_outside(self, deadline: Deadline) -> None:
-        """What was put below the first or beyond the last cursor by hand, where nothing reads."""
+        """Strips what somebody put by hand below the first or beyond the last cursor, where nothing
+        reads."""
         for place in self.primary.below_first(self.user):
             self._strip(LogDamaged("primary", place, BELOW_FIRST))
         for place in self.primary.beyond_last(self.user):
@@ -132,7 +134,8 @@ class Erasure:
         return min(part.cursor, self.through)
 
     def _is_passed(self, broken: LogDamaged) -> bool:
-        """Whether nothing is left to erase there. A hole may be a write that is seen half-way."""
+        """Returns whether nothing is left to erase there. What looks like a hole may be a write
+        that is seen half-way."""
         if isinstance(broken, HoleFound):
             return self._is_hole(broken)
         self._strip(broken)
@@ -148,8 +151,8 @@ class Erasure:
         return True
 
     def _deleted(self, images: Sequence[Cursor], deadline: Deadline) -> bool:
-        """Whether they are tombstones now. Where no deletion can follow a broken end, by
-        themselves."""
+        """Turns the images into tombstones; returns whether it is done. If the log's end is broken,
+        no deletion can be appended: then the images alone are stripped."""
         try:
             self.primary.delete(self.user, images, deadline)
         except Contended:  # nothing was deleted: the entries are read anew
@@ -188,7 +191,7 @@ class Erasure:
             return True
 
     def _note_odd(self, items: Sequence[Item]) -> None:
-        """Rows between two cursors, put there by hand: nothing follows from them."""
+        """Notes rows between two cursors, which somebody put there by hand."""
         for place in map(place_of, items):
             if not is_whole(place):
                 self.salvage.note(Unreadable("partition", place))

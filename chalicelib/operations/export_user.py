@@ -1,4 +1,4 @@
-"""Everything that is kept of one user's images, for that user to take along."""
+"""Exports all that is kept of one user's images."""
 
 import json
 from typing import Any

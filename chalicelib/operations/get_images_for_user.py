@@ -1,4 +1,4 @@
-"""Read one user's log of record from a cursor on: the plan's `getImagesForUser(userId, cursor)`."""
+"""Reads one user's log of record from a cursor on."""
 
 import json
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Bring the partitions of all users up to today's form."""
+"""Upgrades the partitions of all users to the current row version."""
 
 from typing import Any
 

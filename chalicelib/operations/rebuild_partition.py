@@ -1,4 +1,5 @@
-"""Mend one user's partition in place, whatever was done to it by hand, while live traffic goes on.
+"""Repairs one user's partition in place, whatever was done to it by hand, while live traffic goes
+on.
 
 Nothing is emptied first: readers see the library all the while, and it only gets better.
 """

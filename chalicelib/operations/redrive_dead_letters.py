@@ -1,4 +1,4 @@
-"""Sync the users whose stream records the event source gave up on."""
+"""Syncs the users whose stream records the event source gave up on."""
 
 import logging
 from collections import Counter

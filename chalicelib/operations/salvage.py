@@ -1,4 +1,4 @@
-"""Reading a log of record that somebody damaged: past whatever is broken, telling where it was."""
+"""Reads a damaged log of record: passes over what is broken, and notes where it was."""
 
 import math
 from typing import Any, NamedTuple, cast

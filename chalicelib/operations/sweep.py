@@ -1,4 +1,4 @@
-"""Sync every user whose partition is behind, whatever the stream has lost."""
+"""Syncs every user whose partition is behind, whatever records the stream has lost."""
 
 import logging
 from collections import Counter
@@ -28,10 +28,10 @@ MIN_READ_UNITS = 1_000
 """Enough for a chunk of the largest images (1 MB, 256 units), so that every call gets on."""
 
 MAX_SEGMENTS = 64
-"""More than this code divides the users into."""
+"""The most segments that a `resume` may name."""
 
 LETTERS_PART = 4
-"""A scheduled run spends one part in so many of its time on dead letters, at most."""
+"""A scheduled run spends at most one part in so many of its time on dead letters."""
 
 LATE = 60
 """Seconds that a user was behind at the least to be told of as a metric: what was saved after that
@@ -127,7 +127,7 @@ class Listing:
 
 
 class Sweep:
-    """The sweep of one stretch, by one thread: its `counts` are nobody else's."""
+    """Sweeps one stretch in one thread, with `counts` of its own."""
 
     def __init__(self, services: Services, stretch: Stretch, budget: Deadline) -> None:
         self._metrics = services.metrics
@@ -169,14 +169,15 @@ class Sweep:
 
 
 def check_listed(sweeps: Sequence[Sweep]) -> None:
-    """Raises what the first of them met if all of them could not list their users."""
+    """Raises the first error if no segment could list its users."""
     errors = [sweep.listing.error for sweep in sweeps]
     if errors and all(errors):
         raise UnknownOutcome("users") from errors[0]
 
 
 def is_behind(synced: Synced, is_cut_short: bool) -> bool:
-    """Whether the sync found the partition behind; cut short before it knew, it did not."""
+    """Whether the sync found the partition behind. A sync that was cut short earlier did not find
+    it so."""
     return synced.applied > 0 or not (synced.up_to_date or is_cut_short)
 
 
@@ -193,14 +194,14 @@ def is_late(synced: Synced, metrics: Metrics) -> bool:
 def scheduled(
     services: Services, deadline: Deadline, read_units: int | None = None
 ) -> dict[str, Any]:
-    """What the schedule calls: dead letters first, since the stream forgets what they point to
-    after 24 hours; then the sweep. Trouble with the letters does not keep the sweep back."""
+    """Runs on the schedule: redrives dead letters first, since the stream forgets their records
+    after 24 hours; then sweeps. A failure of the redrive does not stop the sweep."""
     letters = redriven(services, deadline.share(LETTERS_PART))
     return {**next_sweep(services, deadline, read_units), "deadLetters": letters}
 
 
 def redriven(services: Services, deadline: Deadline) -> dict[str, Any] | None:
-    """What became of the dead letters; None where that could not be found out."""
+    """Redrives dead letters, and returns the counts; None if that failed."""
     try:
         return redrive_dead_letters(services, {}, deadline)
     except Exception as error:  # whatever it is, the sweep has to go on

@@ -1,4 +1,4 @@
-"""Where logs ended when this process last looked: what saves a warm function the look."""
+"""Remembers where logs ended, so that a save by a warm function need not look."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -49,7 +49,7 @@ class TailCache:
         return tail if self._monotonic() < until else None
 
     def remember(self, user: UserId, tail: Tail) -> None:
-        """What was seen, or committed, just now: never what is only hoped for."""
+        """Remembers a tail that was just seen or committed, never one that is only hoped for."""
         self._seen.pop(user, None)
         self._seen[user] = (tail, self._monotonic() + SECONDS)
         while len(self._seen) > MAX_USERS:

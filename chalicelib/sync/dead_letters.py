@@ -1,4 +1,5 @@
-"""What the stream's event source gave up on: letters that say where in the stream, never what.
+"""Dead letters: batches that the stream's event source gave up on. They say where in the stream,
+never what.
 
 A letter is the record that Lambda sends to an event source's on-failure destination (Lambda
 developer guide, "Retain records of failed invocations"): which shard, and from which sequence

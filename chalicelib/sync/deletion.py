@@ -1,4 +1,4 @@
-"""Deleting images: gone from both logs when it answers."""
+"""Deletes images: when it returns, they are gone from both logs."""
 
 from collections.abc import Callable, Sequence
 

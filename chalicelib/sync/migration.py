@@ -1,4 +1,4 @@
-"""Bringing a partition's rows up to today's form, in place, while live traffic goes on."""
+"""Upgrades a partition's rows to the current version, in place, while live traffic goes on."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,5 @@
-"""What a run of the primary's log becomes in the partition. Pure: values in, values out."""
+"""Turns consecutive entries of the primary into rows of the partition. Pure: values in, values
+out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

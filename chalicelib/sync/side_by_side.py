@@ -1,4 +1,4 @@
-"""The same work for many users at once: they share nothing, and most of it is waiting."""
+"""Does the same work for many users at once: they share nothing, and most of it is waiting."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -8,7 +8,7 @@ R = TypeVar("R")
 
 
 def side_by_side(work: Callable[[T], R], items: Sequence[T], at_once: int) -> list[R]:
-    """What the work answers for each item, in the items' order.
+    """Returns the results for the items, in the items' order.
 
     Begins in that order too, with so many at once, each in a thread. What one raises is raised
     here, after all that had begun have ended. A single item, or one at once, needs no thread.

@@ -33,7 +33,7 @@ class Synced:
     oldest: str | None = field(default=None, compare=False)
 
     def then(self, step: "Synced") -> "Synced":
-        """This, and what a further step did."""
+        """Adds what a further step did."""
         applied, oldest = self.applied + step.applied, self.oldest or step.oldest
         return Synced(step.cursor, applied, step.up_to_date, oldest)
 

@@ -1,4 +1,4 @@
-"""What may be logged: a fixed message, and fields beside it (`extra`). Never payload or token.
+"""Rules for logging: a fixed message, with fields beside it (`extra`), never a payload or a token.
 
 In Lambda each record is one line of JSON, with the fields as members beside the request's id
 (Lambda developer guide, "Using structured JSON logs with Python"). Users stand there by their key.

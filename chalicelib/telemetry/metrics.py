@@ -1,4 +1,4 @@
-"""What an operator watches, as CloudWatch takes it from a function's output.
+"""Metrics, in the form in which CloudWatch reads them from a function's output.
 
 One line of JSON each (CloudWatch user guide, "Specification: Embedded metric format"). It is
 printed, never logged: a logger would wrap it, and CloudWatch reads nothing but the bare object.
@@ -33,11 +33,12 @@ Name = Literal[
 Unit = Literal["Count", "Milliseconds"]
 
 UNITS: Mapping[Name, Unit] = {"SyncLag": "Milliseconds"}
-"""Of those that are no Count."""
+"""Units of the metrics that are not counts."""
 
 
 def print_line(line: str) -> None:
-    """In one write: `print` takes two, and the lines of threads would run into one another."""
+    """Prints the line in one write. `print` needs two, and the lines of several threads would
+    mix."""
     sys.stdout.write(line + "\n")
 
 
