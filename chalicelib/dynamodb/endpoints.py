@@ -65,8 +65,8 @@ def endpoint_of(environ: Mapping[str, str], region: str) -> str:
 
 
 def host_of(region: str, *, fips: bool, dual_stack: bool) -> str:
-    """Returns DynamoDB's host in the region; `fips`: with FIPS 140 cryptography, `dual`: also over
-    IPv6."""
+    """Returns DynamoDB's host in the region; `fips` means with FIPS 140 cryptography,
+    `dual_stack` also over IPv6."""
     ends = next(ends for begin, ends in _SUFFIXES.items() if region.startswith(begin))
     # GovCloud's usual address is its FIPS one, but for dual-stack.
     is_named = fips and (dual_stack or not region.startswith("us-gov-"))
