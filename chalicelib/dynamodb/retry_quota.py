@@ -6,8 +6,8 @@ CAPACITY = 500
 FAILURE = 5
 TIME_OUT = 10
 ANSWER = 1
-"""Tokens: how many a process begins with, how many a failed call takes (more if it timed out), and how
-many an answered one gives back.
+"""Tokens: how many a process begins with, how many a failed call takes (more if it timed out), and
+how many an answered one gives back.
 
 Source: botocore's `retries/standard.py` and `retries/quota.py` ("standard" retry mode). There a
 retry takes them, here the failure before it: who tries again is often the caller, not the engine.
