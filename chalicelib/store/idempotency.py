@@ -23,18 +23,42 @@ NO_MARKER = NOTHING_THERE
 EXPIRED = "expires_at <= :now"  # TTL deletes late: an expired marker may still be there
 
 
+FORMER_FIELDS = ("prompt", "image_url", "model", "seed", "steps")
+"""Fingerprints once hashed these as a list. A marker of that time may be read for 24 hours more."""
+
+
 @dataclass(frozen=True, slots=True)
 class IdempotentRequest:
-    """A request's key, and the hash of what it asks for."""
+    """A request's key, and the hash of what it asks for.
+
+    `former` is the hash that older code stored for the same request; None if it took no such one.
+    """
 
     key: str
     fingerprint: str
+    former: str | None = None
 
 
 def idempotent_request(key: str, route: str, payloads: Sequence[Payload]) -> IdempotentRequest:
-    """The key bound to what it stands for: the route and its content, not the body's spelling."""
-    content = json.dumps([route, [list(payload) for payload in payloads]])
-    return IdempotentRequest(key, hashlib.sha256(content.encode()).hexdigest())
+    """Binds the key to the route and the content, not to the body's spelling.
+
+    Only the fields that are present count, by their names. So a field that a later version adds
+    changes no fingerprint, and a retry across a deployment is still recognised.
+    """
+    present = [
+        {name: value for name, value in payload._asdict().items() if value is not None}
+        for payload in payloads
+    ]
+    former = None
+    if all(fields.keys() <= set(FORMER_FIELDS) for fields in present):
+        lists = [[fields.get(name) for name in FORMER_FIELDS] for fields in present]
+        former = hashed([route, lists])
+    return IdempotentRequest(key, hashed([route, present]), former)
+
+
+def hashed(content: Any) -> str:
+    """SHA-256 of the content as JSON, whatever the order of its members."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 class Markers:
@@ -80,7 +104,7 @@ def replay(
 ) -> tuple[Image, ...]:
     """What the earlier request under this key saved; IdempotencyKeyReused if it was another."""
     marker = marker_from_item(found)
-    if marker.fingerprint != request.fingerprint:
+    if marker.fingerprint not in (request.fingerprint, request.former):
         raise IdempotencyKeyReused
     return tuple(
         Image(Cursor(marker.first + i), marker.created_at, payload)

@@ -1238,6 +1238,27 @@ MUTANTS = [
     ),
     # Isolation
     Mutant(
+        "markers-of-an-older-version-are-refused",
+        "chalicelib/store/idempotency.py",
+        "not in (request.fingerprint, request.former):",
+        "!= request.fingerprint:",
+        "tests/unit/test_fingerprints.py -k older_version",
+    ),
+    Mutant(
+        "a-field-that-is-added-changes-fingerprints",
+        "chalicelib/store/idempotency.py",
+        " if value is not None}",
+        "}",
+        "tests/unit/test_fingerprints.py -k added_and_absent",
+    ),
+    Mutant(
+        "a-new-field-is-overlooked-beside-an-old-marker",
+        "chalicelib/store/idempotency.py",
+        "if all(fields.keys() <= set(FORMER_FIELDS) for fields in present):",
+        "if True:",
+        "tests/unit/test_fingerprints.py -k old_and_new",
+    ),
+    Mutant(
         "markers-shared-by-users",
         "chalicelib/store/items.py",
         '"user_id": marker.user,',
