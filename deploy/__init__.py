@@ -1,1 +1,1 @@
-"""From the code to a running stack: package, deploy, destroy. Never deployed itself."""
+"""Packages, deploys and deletes stacks. Never deployed itself."""

@@ -1,4 +1,4 @@
-"""What wakes an operator, and whom. docs/operations.md tells what each means and what to do."""
+"""The alarms, and who is notified. docs/operations.md tells what each means and what to do."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -64,7 +64,7 @@ class Alarm:
         }
 
     def part(self) -> Json:
-        """Of another alarm: it tells nobody."""
+        """An alarm that is a part of another, and notifies nobody itself."""
         made = self.resource()
         told = {name: value for name, value in made["Properties"].items() if name not in _TELLS}
         return {**made, "Condition": "HasAlarmEmail", "Properties": told}
@@ -159,7 +159,7 @@ PARTS = {
         "No entry comes to any partition.", ours("EntriesApplied"), periods=3, is_silence=True
     ),
 }
-"""Of the alarm that what should follow a save does not. By itself neither is trouble."""
+"""The two parts of the alarm for saves without entries applied. Neither is trouble by itself."""
 
 
 def not_applied() -> dict[str, Json]:
@@ -180,7 +180,8 @@ def not_applied() -> dict[str, Json]:
 
 
 def alarms(stage: Stage) -> dict[str, Json]:
-    """The alarms, the topic that they tell, and the subscription of `AlarmEmail`, if given."""
+    """Returns the alarms, the topic that they notify, and the subscription of `AlarmEmail`, if
+    given."""
     topic = {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": {"Fn::Sub": _TOPIC}}}
     subscription = {
         "Type": "AWS::SNS::Subscription",

@@ -1,4 +1,4 @@
-"""What the template says of the API beyond what Chalice makes of the routes."""
+"""The parts of the API's template that Chalice does not make from the routes."""
 
 import json
 from collections.abc import Collection
@@ -19,11 +19,11 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 Json = dict[str, Any]
 
 BEARER = r"(?i)^bearer +[\w-]+\.[\w-]+\.[\w-]+ *$"
-"""What of a header may be a token: for all else API Gateway answers 401 by itself, and no function
-runs. It lets through all that `chalicelib.auth.tokens` takes."""
+"""The pattern of an Authorization header with a token. For anything else API Gateway answers 401 by
+itself, and no function runs. It fits all that `chalicelib.auth.tokens` accepts."""
 
 TLS = "SecurityPolicy_TLS13_1_2_2021_06"
-"""API Gateway's name of: TLS 1.2 and 1.3 alone. Left to itself it takes 1.0."""
+"""API Gateway's name for TLS 1.2 and 1.3 only. Its default also accepts 1.0."""
 
 ACCESS = {
     "requestId": "$context.requestId",

@@ -1,4 +1,5 @@
-"""The role in which API Gateway writes access logs: the account's in a region, no stage's."""
+"""The role in which API Gateway writes access logs. An account has one for a region, not for a
+stage."""
 
 import json
 import time
@@ -28,7 +29,7 @@ TRUST = {
 def ensure_api_logs(
     client: Callable[[str], Any], region: str, sleep: Callable[[float], None] = time.sleep
 ) -> None:
-    """Gives API Gateway a role, unless the account has one for it: whose ever it is, it does."""
+    """Gives API Gateway a role for logs, unless the account has set one already."""
     gateway = client("apigateway")
     if gateway.get_account().get("cloudwatchRoleArn"):
         return

@@ -25,12 +25,12 @@ UPLOADED = "uploaded.json"
 
 
 Outputs = Mapping[str, str]
-"""What the stack tells of itself, by the names in the template."""
+"""The stack's outputs, by their names in the template."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Where is deployed to."""
+    """The AWS account and region to deploy to."""
 
     number: str
     region: str
@@ -148,7 +148,7 @@ def destroy(stage: Stage) -> None:
 
 
 def client(service: str) -> Any:
-    """botocore's, for the account and region of this process."""
+    """Returns botocore's client, for the account and region of this process."""
     return botocore.session.get_session().create_client(service)
 
 

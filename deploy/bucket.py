@@ -39,11 +39,13 @@ SETTINGS: Mapping[str, Any] = {
         }
     },
 }
-"""Private, encrypted, without what is old: calls of S3, which may be repeated."""
+"""The S3 calls that make the bucket private and encrypted, and expire old packages. All may be
+repeated."""
 
 
 def own_bucket(account: str, region: str) -> str:
-    """Its name: buckets of all accounts and regions share one space."""
+    """Returns the bucket's name. It has account and region in it, since all buckets on AWS share
+    one space of names."""
     return f"{APP}-packages-{account}-{region}"
 
 
@@ -79,7 +81,7 @@ def _is_there(s3: Any, name: str, account: str) -> bool:
 
 
 def _place(region: str) -> Mapping[str, Any]:
-    """S3's oldest region must not be named."""
+    """Returns the bucket's location. In us-east-1 S3 requires that it is left out."""
     if region == "us-east-1":
         return {}
     return {"CreateBucketConfiguration": {"LocationConstraint": region}}

@@ -81,7 +81,8 @@ def _is_needed(name: str) -> bool:
 
 
 def _trim_endpoints(path: Path) -> None:
-    """Leaves our services in a list of all of AWS's, which every first client reads: 1.2 MB."""
+    """Removes all services but ours from botocore's list of endpoints (1.2 MB), which each first
+    client reads."""
     endpoints = json.loads(path.read_bytes())
     for partition in endpoints["partitions"]:
         services = partition["services"]
@@ -92,7 +93,7 @@ def _trim_endpoints(path: Path) -> None:
 
 
 def _compile(folder: Path, python: Path) -> None:
-    """Bytecode that is used as it is: no time or hash of a source is compared.
+    """Compiles to bytecode that Python uses without a look at the source's time or hash.
 
     In a fresh process, and in the order of names: how strings are written depends on what the
     process has met before (github.com/python/cpython/issues/129724).

@@ -7,7 +7,7 @@ Change = Mapping[str, Any]
 """A change as CloudFormation describes it."""
 
 KEPT = ("AWS::DynamoDB::Table", "AWS::Cognito::UserPool")
-"""What holds what nobody can make again."""
+"""Resources whose content nobody can restore."""
 
 
 def losses(changes: Iterable[Change]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What an issuer says of itself, read once at deployment: OpenID Connect Discovery 1.0.
+"""Reads an issuer's settings once, at deployment, by OpenID Connect Discovery 1.0.
 
 A deployed function reads nothing of it: it is told the parameters, and fetches keys alone.
 """
@@ -20,7 +20,7 @@ MEMBERS = {"OidcJwksUrl": "jwks_uri", **SIGN_IN_ENDPOINTS}
 """Parameter to the member of the discovery document that it is."""
 
 FETCH_SECONDS = 10.0
-"""For all of a fetch."""
+"""Seconds for all of a fetch."""
 
 AUDIENCES = {
     r"https://securetoken\.google\.com/(?P<project>[^/]+)": r"\g<project>",  # Firebase

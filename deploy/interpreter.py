@@ -1,4 +1,4 @@
-"""The Python that a stage runs in Lambda. This code itself may run in another."""
+"""Finds the Python that a stage runs in Lambda. This code itself may run in another."""
 
 import os
 import subprocess

@@ -18,7 +18,7 @@ PLATFORMS = {"x86_64": "x86_64-manylinux_2_34", "arm64": "aarch64-manylinux_2_34
 
 
 def install(stage: Stage, folder: Path, lock: Path = LOCK) -> None:
-    """Puts them into the folder."""
+    """Installs the libraries into the folder."""
     target = ["--target", str(folder), "--python-version", stage.python]
     platform = ["--python-platform", PLATFORMS[stage.architecture]]
     checked = ["--require-hashes", "--no-deps", "--only-binary", ":all:", "--link-mode", "copy"]

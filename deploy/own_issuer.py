@@ -84,7 +84,8 @@ def _pool(stage: Stage) -> Json:
 
 
 def _client() -> Json:
-    """A public one, for the authorization code with PKCE; by password for an operator alone."""
+    """A public client: people use the authorization code with PKCE; only operators may sign in by
+    password."""
     gallery = if_given("GalleryUrl", {"Ref": "GalleryUrl"}, NO_GALLERY)
     return {
         "ClientName": "gallery",

@@ -22,13 +22,13 @@ SIGN_IN_ENDPOINTS = {
 }
 
 OF_A_NAMED_ISSUER = ("OidcAudience", "OidcJwksUrl")
-"""What tokens cannot be judged without. A stage's own issuer has it."""
+"""Parameters that a named issuer must have, since tokens cannot be verified without them."""
 
 OPTIONAL = (
     *("GalleryUrl", "AlarmEmail", "WebAclArn", "KmsKeyArn"),
     *("MaxReadUnits", "MaxWriteUnits", "StreamConcurrency", "SweepConcurrency"),
 )
-"""What a stage may go without: `if_given` says what becomes of it."""
+"""Parameters that may be empty; `if_given` handles them."""
 
 HOURLY = "rate(1 hour)"
 """The one schedule of the sweep that `SweepSilentAlarm` has to wait longer for."""
@@ -188,7 +188,7 @@ def conditions() -> dict[str, Any]:
 
 
 def if_given(name: str, given: Any, otherwise: Any = NOTHING) -> dict[str, Any]:
-    """`given`, as long as the optional parameter is not empty."""
+    """Returns `given` if the optional parameter has a value, else nothing."""
     return {"Fn::If": [f"Has{name}", given, otherwise]}
 
 

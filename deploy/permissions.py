@@ -1,4 +1,4 @@
-"""The functions: what each may do, and its logical name.
+"""The permissions of each function, and its logical name.
 
 A function may make the calls that its code makes, on the tables that it uses, and no others; the
 tests run the code and hold this list against what it called.

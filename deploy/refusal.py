@@ -1,4 +1,4 @@
-"""What stops a command before it changes anything."""
+"""The error that stops a command before it changes anything."""
 
 
 class Refusal(Exception):

@@ -1,4 +1,5 @@
-"""A role for each function, with what `deploy.permissions` grants it and leave to write its log."""
+"""A role for each function: what `deploy.permissions` grants it, and permission to write its
+log."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -86,7 +87,7 @@ def _write_log(function: str) -> Json:
 
 
 def _reader() -> dict[str, Json]:
-    """The bound role, and the leave to take it with a tag that names the user."""
+    """The bound role, and permission to assume it with a tag that names the user."""
     reads, function = arn("PartitionTable"), f"{logical_id(READ_API)}Role"
     own_keys_alone = {
         "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [f"${{aws:PrincipalTag/{TAG}}}"]},

@@ -1,4 +1,4 @@
-"""What is merged into the template that Chalice makes of the app: all that a stack has besides."""
+"""All that a stack has beside the app: it is merged into the template that Chalice makes."""
 
 import json
 from typing import Any

@@ -1,4 +1,5 @@
-"""`python -m local run | token | demo | import | invoke …`: what the Makefile calls."""
+"""The command line that the Makefile calls: `python -m local run | token | demo | import | invoke
+…`."""
 
 import argparse
 import os

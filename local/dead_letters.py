@@ -1,4 +1,5 @@
-"""The dead letters of a laptop: a file of lines, each what Lambda would send to a queue."""
+"""Dead letters on a laptop: a file with one line for each message that Lambda would send to a
+queue."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -49,8 +50,8 @@ def letter_of(line: str) -> Letter:
 
 
 def on_failure_record(shard: str, records: Sequence[Record]) -> Mapping[str, Any]:
-    """What Lambda sends of a batch that it gave up (its developer guide, "On-failure
-    destinations" for DynamoDB Streams): where it stood in the stream, and nothing of it."""
+    """Returns the message that Lambda sends about a batch that it gave up: where in the stream it
+    stood, without any content (Lambda developer guide, "On-failure destinations")."""
     numbers = [record["dynamodb"]["SequenceNumber"] for record in records]
     return {
         "requestContext": {"condition": "RetryAttemptsExhausted"},

@@ -1,4 +1,4 @@
-"""What the development server answers by itself, beside the app: the issuer, and drawn pictures."""
+"""The routes of the local server that the app does not have: the issuer, and placeholder images."""
 
 from collections.abc import Collection
 from urllib.parse import parse_qs, urlsplit
@@ -34,7 +34,8 @@ class Own:
         return path if path in (JWKS_PATH, AUTHORIZE_PATH, TOKEN_PATH) else None
 
     def answer(self, method: str, target: str, body: bytes) -> Answer | None:
-        """None where there is nothing. `target` is the path with its query."""
+        """Returns the answer, or None if there is no such route. `target` is the path with its
+        query."""
         parts = urlsplit(target)
         if parts.path == TOKEN_PATH:
             return self._sign_in.token(body.decode(errors="replace")) if method == "POST" else None

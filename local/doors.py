@@ -1,4 +1,5 @@
-"""Whom the local server answers: who asks for it by an address that it has.
+"""Decides which requests the local server answers: those that ask for it by one of its own
+addresses.
 
 Any web page may make its visitor's browser ask this machine. A name of its own that it lets point
 to 127.0.0.1 would even make it the same origin as this server ("DNS rebinding"); but then the
@@ -27,7 +28,7 @@ _ABSOLUTE = re.compile(r"([a-z][a-z0-9+.-]*)://([^/?#]*)([^#]*)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a request says of where it goes to and which page it comes from."""
+    """The parts of a request that say where it goes, and from which page it comes."""
 
     method: str
     target: str
@@ -60,7 +61,8 @@ class Doors:
         )
 
     def refusal(self, asked: Asked) -> Answer | None:
-        """What is answered to a request that is not for this server, or not from its pages."""
+        """Returns the problem for a request that is not for this server, or not from its pages;
+        None for others."""
         if len(asked.hosts) != 1 or len(asked.origins) > 1:
             return problem("bad-request")
         authority, _ = split(asked.target)

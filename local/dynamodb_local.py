@@ -1,4 +1,4 @@
-"""AWS's own DynamoDB Local: fetched once per machine, and run as a child process.
+"""Fetches AWS's own DynamoDB Local once per machine, and runs it as a child process.
 
 It listens on every network interface and cannot be told otherwise. What keeps strangers out is
 that, without `-sharedDb`, each access key id sees a database of its own, and ours is random.
@@ -59,7 +59,7 @@ class ClientArgs(TypedDict):
 
 @dataclass(frozen=True)
 class Connection:
-    """Where an engine answers, and as whom to speak to it."""
+    """The address of a running DynamoDB Local, and the credentials to use."""
 
     endpoint: str
     credentials: Credentials

@@ -1,4 +1,4 @@
-"""`make invoke`: one of the operator's functions, on the running local server's database."""
+"""`make invoke`: runs one of the operator's functions on the running local server's database."""
 
 import json
 import logging
@@ -22,10 +22,11 @@ from local.terminal import log_to_terminal, show_metrics
 from local.workspace import NotRunning, try_lock
 
 READING = frozenset({"get_images_for_user", "verify_user", "verify_all", "export_user"})
-"""They change nothing, and so need no room on the disk."""
+"""Operations that change nothing, and so need no room on the disk."""
 
 ROUND_SECONDS = 2.0
-"""Between two lines of progress: a function is invoked anew until it is done."""
+"""Seconds that one call may take. Then a line of progress is shown, and the function is invoked
+again."""
 
 
 def invoke(data: Path, name: str, event: str) -> int:
@@ -68,7 +69,8 @@ def function_of(data: Path, name: str) -> Any:
 
 
 def environment_of(data: Path) -> Mapping[str, str]:
-    """What the server left in its folder; NotRunning if no server holds it."""
+    """Reads the environment that the running server left in its folder; NotRunning if there is
+    none."""
     lock = try_lock(data / "server.lock") if data.is_dir() else None
     if lock is not None:
         lock.close()
@@ -84,7 +86,7 @@ def exports_in(file: Path) -> Mapping[str, str]:
 
 
 def parsed(event: str) -> Any:
-    """As strictly as the API reads a body: nobody guesses which of two equal names is meant."""
+    """Reads the event as strictly as the API reads a body: it may not name a field twice."""
     try:
         return read_strictly(os.fsencode(event))
     except NotStrict as error:

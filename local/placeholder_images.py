@@ -1,4 +1,4 @@
-"""Pictures for the demo library: each is drawn from its prompt and seed, and needs no internet.
+"""Draws placeholder images for the demo library from prompt and seed, without the internet.
 
 The API takes images at https addresses only. A demo image has one that leads nowhere, `DRAWN`; the
 gallery that this server serves asks the server itself for those.
@@ -43,7 +43,7 @@ def url(prompt: str, seed: int, width: int, height: int) -> str:
 
 
 def drawn(path: str, prompt: str) -> str | None:
-    """The picture at a path of this server, as SVG; None where there is none."""
+    """Returns the picture at a path of this server, as SVG; None if there is none."""
     found = _NAME.fullmatch(path)
     if found is None:
         return None

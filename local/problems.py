@@ -1,4 +1,4 @@
-"""The problems of a laptop: what the local server answers and a deployed stage never does."""
+"""The problems that only the local server answers, and no deployed stage."""
 
 from collections.abc import Mapping
 

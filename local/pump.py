@@ -1,4 +1,4 @@
-"""The event source of a laptop: it reads the primary's real stream and calls the stream function.
+"""The event source on a laptop: reads the primary's stream, and calls the stream handler.
 
 It does what Lambda's event source mapping does: batches in order per shard, parents before their
 children, inserts only, partial failures by `batchItemFailures`, a bounded number of retries. How
@@ -155,14 +155,14 @@ def lambda_event(records: Iterable[Record], stream_arn: str) -> dict[str, Any]:
 
 @dataclass
 class Trouble:
-    """Errors that come again and again: each is said once, and waited for longer than the last."""
+    """Handles errors that come again and again: logs each once, and waits longer each time."""
 
     what: str
     _said: str | None = None
     _pause: float = TROUBLE_SECONDS
 
     def begin(self, error: Exception) -> float:
-        """Says it, unless it was said already. Answers the seconds to wait."""
+        """Logs the error, unless it was logged already. Returns the seconds to wait."""
         if self._said != _name(error):
             self._said = _name(error)
             log.warning("%s: %s; trying again, less and less often", self.what, self._said)
@@ -170,7 +170,7 @@ class Trouble:
         return pause
 
     def end(self) -> None:
-        """It works. Says so, if there was trouble."""
+        """Logs that it works again, if there was trouble."""
         if self._said is not None:
             log.warning("%s: works again", self.what)
         self._said, self._pause = None, TROUBLE_SECONDS
@@ -218,7 +218,7 @@ class Pump:
         )
 
     def run(self) -> None:
-        """Until `stop` is set; trouble with the stream is said and tried again."""
+        """Reads until `stop` is set. Logs trouble with the stream, and tries again."""
         if self.checkpoints.is_lost:
             log.warning("stream: the file that tells what was read is damaged; sweeping")
             self.sweep()

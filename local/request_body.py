@@ -1,4 +1,4 @@
-"""Reading a request's headers and body from the wire, by the strict rules of RFC 9112."""
+"""Reads a request's headers and body by the strict rules of RFC 9112."""
 
 import re
 from email.message import Message
@@ -21,8 +21,8 @@ _MAX_TRAILERS = 100
 
 
 class BodyRefused(HTTPException):
-    """The head or the body cannot be taken; `code` is that of the problem. The connection cannot
-    go on. (http.server answers 400 to an HTTPException in a head.)"""
+    """The head or the body is refused; `code` is the problem's. The connection must be closed.
+    (http.server answers 400 to an HTTPException in a head.)"""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)

@@ -1,4 +1,4 @@
-"""The space that is left on the disk: nothing is written to a database that may have none.
+"""Watches the free space on the disk: nothing is written when there may be too little.
 
 DynamoDB Local answers 200 also when the disk is full and its commit failed, so what it would be
 asked then must not be asked at all.
@@ -55,13 +55,13 @@ class Room:
         return trouble
 
     def require(self) -> None:
-        """DiskFull if no request could change anything now."""
+        """Raises DiskFull if no request could change anything now."""
         free = self._look()
         if trouble_with(free) is not None:
             raise DiskFull(told(self.folder, free))
 
     def wait_for_sync(self, stop: threading.Event) -> None:
-        """Until there is room for a sync, or `stop` is set."""
+        """Waits until there is room for a sync, or `stop` is set."""
         while (self._look() or 0) < FOR_SYNC and not stop.is_set():
             self.trouble()
             stop.wait(LOOK_SECONDS)

@@ -32,7 +32,7 @@ from local.workspace import DATABASE, DEFAULT_DATA, DEFAULT_PORT, Workspace, wri
 
 STREAM_FUNCTION_MS = SWEEP_MS = 60_000
 SWEEP_SECONDS = 30.0
-"""From the end of one sweep to the next. Deployed it is a schedule's rate, in minutes."""
+"""Seconds from the end of one sweep to the next. On AWS a schedule does it every few minutes."""
 
 SCHEDULED_EVENT = {
     "version": "0",
@@ -145,7 +145,7 @@ class Schedule:
         return answer
 
     def sweep_regularly(self) -> None:
-        """Calls the very function that EventBridge would."""
+        """Calls the same function as EventBridge would, again and again."""
         trouble = Trouble("sweep")
         while not self.stop.is_set():
             self.sweep_now.clear()
@@ -194,7 +194,7 @@ def _greet(workspace: Workspace, port: int, token: str) -> None:
 
 
 def command(target: str, data: Path, port: int) -> str:
-    """What to type for this data folder and port, in a shell."""
+    """Returns the command to type for this data folder and port."""
     words = ["make", *target.split()]
     if data != DEFAULT_DATA:
         words.append(f"DATA={data}")

@@ -67,7 +67,7 @@ BODY_SECONDS = 30.0
 """For a request's body, all of it, and for each write of the answer."""
 
 MAX_CONNECTIONS = 256
-"""At once. A thread serves each; what comes beyond is closed at once."""
+"""Connections at a time, each served by a thread. Any further one is closed."""
 
 HEADER = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 """A header's value (RFC 9110, 5.5): above all without a line break, which would begin another."""
@@ -93,14 +93,14 @@ class Around:
 
 
 class Incoming(io.RawIOBase):
-    """What a connection brings, until a deadline: however slowly it drips, reading ends then."""
+    """Reads from a connection until a deadline, however slowly the bytes come."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._deadline = math.inf
 
     def within(self, seconds: float) -> None:
-        """From now on; TimeoutError after that."""
+        """Sets the deadline to so many seconds from now. Reading beyond it raises TimeoutError."""
         self._deadline = time.monotonic() + seconds
 
     def readable(self) -> bool:
@@ -135,7 +135,7 @@ class Server(ThreadedHTTPServer):
             self._free.release()
 
     def handle_error(self, *_args: Any) -> None:
-        """A connection that broke, most likely: not worth a traceback."""
+        """Logs one line, not a traceback: most likely the connection broke."""
         log.warning("connection: %s", type(sys.exception()).__name__)
 
 
@@ -326,14 +326,14 @@ class Handler(ChaliceRequestHandler):
                 left -= len(piece)
 
     def send_error(self, *_args: Any, **_more: Any) -> None:
-        """What Python's server cannot read as HTTP at all."""
+        """Answers requests that Python's server cannot read as HTTP."""
         self.close_connection = True
         self.request_version = self.protocol_version  # or there would be no status line
         self._send(gateway_response("BAD_REQUEST_PARAMETERS"))
         self._linger()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Nothing: the standard lines hold paths and queries, where anything may stand."""
+        """Logs nothing: the standard lines contain paths and queries, which may be private."""
 
 
 def are_headers(values: Iterable[object]) -> bool:

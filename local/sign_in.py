@@ -1,4 +1,4 @@
-"""Signing in on a laptop: the development issuer's two pages, for the gallery.
+"""Signs people in on a laptop: the development issuer's two pages, for the gallery.
 
 It speaks OpenID Connect as far as a browser's app needs it (authorization code with PKCE: RFC 6749
 section 4.1, RFC 7636), and believes whatever name it is told.
@@ -119,7 +119,7 @@ class SignIn:
 
 
 def _wrong(asked: Mapping[str, str], callbacks: Collection[str]) -> str:
-    """What the app asked for wrongly; empty if nothing.
+    """Returns what is wrong with the app's request; an empty text if nothing is.
 
     The redirect is compared as text, whole (RFC 9700, 4.1.3): what is only parsed and found to fit
     may still hold what the parser passes over.
@@ -138,7 +138,7 @@ def _wrong(asked: Mapping[str, str], callbacks: Collection[str]) -> str:
 
 
 def _proves(asked: Mapping[str, str], grant: Grant) -> bool:
-    """Whether who redeems the code is who asked for it (RFC 7636, section 4.6)."""
+    """Whether the code is redeemed by the one who asked for it (RFC 7636, section 4.6)."""
     digest = hashlib.sha256(asked.get("code_verifier", "").encode()).digest()
     challenge = urlsafe_b64encode(digest).rstrip(b"=").decode()
     same = hmac.compare_digest(challenge.encode(), grant.challenge.encode())

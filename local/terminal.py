@@ -1,4 +1,4 @@
-"""Logs and metrics as people read them: what CloudWatch gets as JSON, in words on one line."""
+"""Shows logs and metrics in words, one a line; CloudWatch gets the same as JSON."""
 
 import json
 import logging
@@ -24,7 +24,7 @@ def fields_of(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def log_to_terminal(level: int) -> None:
-    """From now on, what is logged goes to stderr."""
+    """Sends all that is logged from now on to stderr."""
     handler = logging.StreamHandler()
     handler.setFormatter(Lines("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
     logging.basicConfig(level=level, handlers=[handler])

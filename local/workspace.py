@@ -26,11 +26,11 @@ DATABASE = "dynamodb"
 
 
 class WorkspaceBusy(Exception):
-    """Another server holds the folder."""
+    """Another server uses the folder."""
 
 
 class NotRunning(Exception):
-    """No server holds the folder; the message says how to start one."""
+    """No server uses the folder; the message says how to start one."""
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,10 @@ EXPIRES_AT = "expiresAt"
 
 
 def decide(caller_of: Callable[[str], "Caller"], token: str, metrics: Metrics) -> AuthResponse:
-    """Lets the caller whom the token proves go anywhere, and nobody else.
+    """Allows all routes to the caller that the token proves, and none to anybody else.
 
-    KeysUnavailable if no token can be judged: API Gateway answers 500 then, and keeps nothing.
+    Raises KeysUnavailable if no token can be judged: API Gateway then answers 500, and caches
+    nothing.
     """
     try:
         caller = caller_of(token)

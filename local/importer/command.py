@@ -32,7 +32,7 @@ SHOWN_REJECTED = 10
 """Rejected lines in the summary; all of them are in the report."""
 
 SECONDS_BETWEEN_LINES = 5
-"""How often progress is told where there is no terminal to draw a bar on."""
+"""Seconds between two lines of progress where there is no terminal for a bar."""
 
 HELP = """\
 Saves the images that a file lists, in order, over the API. Run again, it goes on where it was:
@@ -121,7 +121,8 @@ def patience(text: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whose images are saved, and where. `server` and `user` name the import's progress."""
+    """The user and the server that images are saved for. `server` and `user` name the import's
+    progress."""
 
     server: str
     user: str
@@ -162,7 +163,7 @@ def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 
 def run_until_stopped(importing: Import, reader: Reader) -> str:
-    """Why the import stopped before the end; empty if it did not."""
+    """Runs the import; returns why it stopped before the end, or an empty text if it did not."""
     try:
         importing.run(reader.rows())
     except Stopped as stop:
@@ -336,7 +337,7 @@ def lines_of_progress(
 
 @contextmanager
 def closed_early() -> Iterator[None]:
-    """What is printed may be read in part, as by `head`: then the rest is for nobody."""
+    """Ignores that the reader of the output stopped early, as `head` does."""
     try:
         yield
         sys.stdout.flush()

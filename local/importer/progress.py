@@ -57,7 +57,7 @@ def to_json(progress: Progress) -> bytes:
 
 
 def from_json(text: bytes) -> Progress:
-    """The reverse of `to_json`; Unusable when the text is anything else."""
+    """Reads what `to_json` wrote; Unusable for any other text."""
     try:
         return _from_record(json.loads(text))
     except (ValueError, KeyError, TypeError) as error:

@@ -1,4 +1,4 @@
-"""A file's lines as images: JSON Lines, CSV or TSV, streamed.
+"""Reads a file's lines as images: JSON Lines, CSV or TSV, streamed.
 
 Every record becomes one `Row`: an `Image`, ready to be sent, or a `Rejected` with the reason. A row
 knows where it ends, so that reading can go on there. Reasons never hold what the file says.
@@ -332,8 +332,8 @@ def check_form(beginning: bytes) -> None:
 
 
 def check_quotes(format_: Format, record: str, cells: Iterable[str]) -> None:
-    """Unreadable where a quote shows that this may be a part of a record alone: other writers put
-    quotes in otherwise, and then a line in the middle of a cell passes for a record."""
+    """Raises Unreadable where a quote shows that this may be a part of a record only. Some writers
+    quote in other ways, and then a line in the middle of a cell looks like a record."""
     if '"' not in record:
         return
     if format_ == "csv" and not CSV_RECORD.fullmatch(record.rstrip("\r\n")):

@@ -1,4 +1,4 @@
-"""Saving rows in batches so that no line is saved twice and none is skipped.
+"""Saves rows in batches, so that no line is saved twice and none is skipped.
 
 1. Before a batch is sent, its end and its Idempotency-Key go on record.
 2. After it is settled, its end becomes the place to go on from, and the key goes off the record.
