@@ -366,12 +366,15 @@ test("what could not be removed is back, and says why", async () => {
   ]);
 });
 
-test("a page that closes sends what it holds back", async () => {
+test.each([
+  ["closes", () => events.dispatchEvent(new Event("pagehide"))],
+  ["fails", (page: Page) => page.close()],
+])("a page that %s sends what it holds back", async (_, end) => {
   const server = serverWith(2);
   const page = open(server);
   await pass();
   page.library.remove([2]);
-  events.dispatchEvent(new Event("pagehide"));
+  end(page);
   await pass(1);
   expect(server.lives(2)).toBe(false);
 });
@@ -386,6 +389,7 @@ test("a page whose user signs out all the same deletes nothing more", async () =
   page.library.remove(Array.from({ length: 90 }, (_, n) => 100 - n));
   net.fail(new TypeError("Failed to fetch"));
   await pass(HELD);
+  page.setSignedIn(false);
   net.fail(undefined);
   page.close();
   await pass();

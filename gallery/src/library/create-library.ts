@@ -42,7 +42,7 @@ export function createLibrary({ user, api, device, signedIn, looked }: Sources):
   const page = enter("image-storage library", navigator.locks);
   onCleanup(page.leave);
   const [outbox, entries] = createOutbox(user, api, device, client, page);
-  const [removals, deleting, restored] = createRemovals(user, api, device, client, page);
+  const [removals, deleting, restored] = createRemovals(user, api, device, client, page, signedIn);
   const older = createOlder(user, api, client);
   const query = createQuery(() =>
     libraryQuery(user, {
@@ -210,7 +210,14 @@ function createOutbox(user: string, api: Api, device: Device, client: QueryClien
   return [outbox, entries] as const;
 }
 
-function createRemovals(user: string, api: Api, device: Device, client: QueryClient, page: Pages) {
+function createRemovals(
+  user: string,
+  api: Api,
+  device: Device,
+  client: QueryClient,
+  page: Pages,
+  signedIn: Accessor<boolean>,
+) {
   const [deleting, changed] = createSignal<readonly Deleting[]>([]);
   const removals = new Removals({
     kept: device.deletions(user, page),
@@ -220,7 +227,10 @@ function createRemovals(user: string, api: Api, device: Device, client: QueryCli
     now: Date.now,
     later,
   });
-  onCleanup(() => removals.stop());
+  onCleanup(() => {
+    if (signedIn()) removals.close(); // the page failed; who signs out was told that nothing more is sent
+    removals.stop();
+  });
   return [removals, deleting, removals.restore()] as const;
 }
 
