@@ -94,8 +94,8 @@ def parsed(event: str) -> Any:
 
 
 def run_to_its_end(function: Any, name: str, event: Any) -> dict[str, Any]:
-    """Invokes it until it is done. Lists, such as images, are put together; a damaged place that
-    several calls name is told once."""
+    """Invokes the operation until it is done. Joins the lists of all answers, such as images, and
+    names each damaged place once."""
     lists: dict[str, list[Any]] = {}
     while True:
         context = LambdaContext(name, 256, int((CALL_SECONDS + ROUND_SECONDS) * 1000))

@@ -48,7 +48,7 @@ class Room:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def trouble(self) -> str | None:
-        """The code of what keeps requests from changing anything now; None if nothing does."""
+        """Returns the problem code with which changes are refused now; None if they are taken."""
         free = self._look()
         trouble = trouble_with(free)
         self._say(trouble, free)

@@ -26,8 +26,8 @@ CODINGS = ("gzip", "x-gzip", "deflate")
 """Of a body (RFC 9110, section 8.4.1), as API Gateway takes them."""
 
 BEGINNINGS = (b"{", b"[", b" ", b"\t", b"\r", b"\n")
-"""How a body begins that is JSON already; one that is compressed as gzip or deflate has it never
-does (RFC 1952, section 2.3.1; RFC 1950, section 2.2)."""
+"""The first byte of a body that is JSON. Compressed bodies (gzip, deflate) never begin with one of
+these (RFC 1952, section 2.3.1; RFC 1950, section 2.2)."""
 
 GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 """zlib's setting for either format: it finds out which by the first bytes."""

@@ -165,7 +165,8 @@ def check_follows(last: Tail | None, entry: Entry) -> None:
     """LogDamaged unless the entry is one that may come after the last; None if that is not known.
 
     An image counts one more live image, also as a tombstone; a deletion, of an earlier cursor, one
-    less."""
+    less.
+    """
     if entry.deletes is not None and not 1 <= entry.deletes < entry.cursor:
         raise LogDamaged("primary", entry.cursor, "it deletes no earlier entry")
     step = -1 if entry.kind == "deletion" else 1

@@ -123,7 +123,7 @@ class Partition:
         return image
 
     def are_erased(self, cursors: Sequence[Cursor], deadline: Deadline) -> bool:
-        """Whether tombstones stand at all the cursors: not images, and not nothing yet.
+        """Whether each of the cursors has a tombstone: no image, and nothing that waits for a sync.
 
         One query for all that lie close together; False if the deadline passed before the end.
         """
@@ -171,7 +171,8 @@ class Partition:
 
         `live` is how many images there are in all, if that is known. A later query sees the images
         that an earlier one's deletions name as tombstones, so nothing has to be compared across
-        them."""
+        them.
+        """
         images, rows = images_in(read, limit)
         for growth in FILLS:
             missing, bottom = limit - len(images), below(rows)

@@ -413,7 +413,8 @@ def judge(reasons: Sequence[Reason], request_id: str) -> Verdict:
     """What the entries' reasons say. Only if *every* entry shows our `request_id` had we committed.
 
     Another's `request_id` at any of the cursors proves that ours can never be done there, since
-    entries are never removed and ours go all together or not at all."""
+    entries are never removed and ours go all together or not at all.
+    """
     request_ids = [found_request_id(reason) for reason in reasons]
     if all(found == request_id for found in request_ids):
         return Verdict.COMMITTED

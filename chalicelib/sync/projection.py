@@ -27,7 +27,8 @@ def project(run: Sequence[Entry]) -> Projection:
 
     An image whose deletion is among those rows is a tombstone from the start. The run ends before
     it deletes more than `MAX_ERASURES` earlier images: each of those is a write of its own, and
-    what a call had no time to finish is begun again by the next."""
+    what a call had no time to finish is begun again by the next.
+    """
     rows = fitting([to_row(entry) for entry in run])
     rows = rows[: few_erasures(rows)]
     deleted = {row.deletes for row in rows if row.deletes is not None}

@@ -1,7 +1,8 @@
 """Readers of the changes feed, who believe nothing: from the answers alone they tell a hole.
 
 The feed leaves tombstones out, since their deletions come later. So each cursor that it skips is
-*owed*: a deletion must name it. One that never does was a hole."""
+*owed*: a deletion must name it. One that never does was a hole.
+"""
 
 import os
 from collections.abc import Callable

@@ -238,5 +238,5 @@ def test_redriving_the_letters_heals_it_once_the_poison_is_over(
 
 @pytest.fixture(autouse=True)
 def quiet(caplog: pytest.LogCaptureFixture) -> None:
-    """The stream handler's own words about the poison are not what is tested here."""
+    """Hides the stream handler's log lines about the poisoned user."""
     caplog.set_level(logging.CRITICAL)

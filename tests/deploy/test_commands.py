@@ -206,7 +206,7 @@ def test_a_quote_that_is_never_closed_is_refused() -> None:
 
 @pytest.mark.parametrize("command", ["package", "deploy", "destroy"])
 def test_no_shell_reads_what_the_stage_is_called(command: str, tmp_path: Path) -> None:
-    """As `make` is told to show, not to do, what it would run."""
+    """`make -n` shows the commands without running them."""
     trap = tmp_path / "run"
     for stage in (f"'\"$(touch {trap})\"'", f"'; touch {trap}; '", f"$(shell touch {trap})"):
         shown = subprocess.run(

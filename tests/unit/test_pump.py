@@ -356,7 +356,7 @@ def test_another_streams_checkpoint_is_not_used(bench: Bench) -> None:
 def test_a_damaged_checkpoint_is_dropped_and_the_sweep_runs(
     bench: Bench, content: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Reading begins at the oldest record; what is forgotten by now is the sweep's."""
+    """Reading starts at the oldest record. The sweep covers the records that are gone by then."""
     (bench.folder / "checkpoint.json").write_bytes(content)
     bench.run()
     assert (bench.events, len(bench.sweeps)) == ([[1, 2, 3]], 1)

@@ -43,7 +43,7 @@ export function SaveForm(): JSX.Element {
   let form!: HTMLFormElement;
   const change = (part: Partial<Draft>) => drafting.change((before) => changed(before, part));
 
-  // However the form is closed: what is being saved is in the grid, and typed no more.
+  // Forgets the draft that is being saved, however the form is closed: the grid shows it now.
   onCleanup(() => isSaving() && drafting.forget(sending()!));
 
   /** Leaves what was typed for the next time. */
