@@ -29,14 +29,11 @@ FORMER_FIELDS = ("prompt", "image_url", "model", "seed", "steps")
 
 @dataclass(frozen=True, slots=True)
 class IdempotentRequest:
-    """A request's key, and the hash of what it asks for.
-
-    `former` is the hash that older code stored for the same request; None if it took no such one.
-    """
+    """A request's key, its route, and the hash of what it asks for."""
 
     key: str
+    route: str
     fingerprint: str
-    former: str | None = None
 
 
 def idempotent_request(key: str, route: str, payloads: Sequence[Payload]) -> IdempotentRequest:
@@ -45,15 +42,20 @@ def idempotent_request(key: str, route: str, payloads: Sequence[Payload]) -> Ide
     Only the fields that are present count, by their names. So a field that a later version adds
     changes no fingerprint, and a retry across a deployment is still recognised.
     """
-    present = [
-        {name: value for name, value in payload._asdict().items() if value is not None}
-        for payload in payloads
-    ]
-    former = None
-    if all(fields.keys() <= set(FORMER_FIELDS) for fields in present):
-        lists = [[fields.get(name) for name in FORMER_FIELDS] for fields in present]
-        former = hashed([route, lists])
-    return IdempotentRequest(key, hashed([route, present]), former)
+    content = [route, [present(payload) for payload in payloads]]
+    return IdempotentRequest(key, route, hashed(content))
+
+
+def former_fingerprint(route: str, payloads: Sequence[Payload]) -> str | None:
+    """Returns the hash that older code stored for the request; None if it has newer fields."""
+    fields = [present(payload) for payload in payloads]
+    if any(one.keys() - set(FORMER_FIELDS) for one in fields):
+        return None
+    return hashed([route, [[one.get(name) for name in FORMER_FIELDS] for one in fields]])
+
+
+def present(payload: Payload) -> Mapping[str, Any]:
+    return {name: value for name, value in payload._asdict().items() if value is not None}
 
 
 def hashed(content: Any) -> str:
@@ -104,7 +106,8 @@ def replay(
 ) -> tuple[Image, ...]:
     """What the earlier request under this key saved; IdempotencyKeyReused if it was another."""
     marker = marker_from_item(found)
-    if marker.fingerprint not in (request.fingerprint, request.former):
+    is_same = marker.fingerprint == request.fingerprint
+    if not is_same and marker.fingerprint != former_fingerprint(request.route, payloads):
         raise IdempotencyKeyReused
     return tuple(
         Image(Cursor(marker.first + i), marker.created_at, payload)
