@@ -11,7 +11,7 @@ import pytest
 
 from chalicelib.model.entries import MAX_CURSOR, Cursor
 from chalicelib.model.errors import LogDamaged
-from tests.operations.support import Answer, Rig, everything, fill_synced, stored
+from tests.operations.support import Answer, Rig, clear, everything, fill_synced, stored
 from tests.support import ALICE, Store, picture
 
 USER = {"user": ALICE}
@@ -32,13 +32,6 @@ def put(store: Store, item: Mapping[str, Any]) -> None:
 def remove(store: Store, cursor: int) -> None:
     key = {"user_id": {"S": ALICE}, "cursor": {"N": str(cursor)}}
     deletion = {"Delete": {"TableName": store.tables.primary, "Key": key}}
-    store.dynamo.transact_write_items(TransactItems=[deletion])
-
-
-def drop(store: Store, cursor: int) -> None:
-    """The row alone."""
-    key = {"user_id": {"S": ALICE}, "cursor": {"N": str(cursor)}}
-    deletion = {"Delete": {"TableName": store.tables.partition, "Key": key}}
     store.dynamo.transact_write_items(TransactItems=[deletion])
 
 
@@ -160,8 +153,7 @@ def test_a_row_where_no_cursor_is_ends_the_partition(store: Store, rig: Rig, pla
     """Put there by hand as its last: a sync says where, and a rebuild removes it."""
     if place == "0.5":
         emptied(store)
-        for cursor in range(1, MANY + 1):
-            drop(store, cursor)
+        clear(store)
     row = {"user_id": {"S": ALICE}, "cursor": {"N": place}, "kind": {"S": "image"}}
     store.dynamo.put_item(TableName=store.tables.partition, Item=row)
     with pytest.raises(LogDamaged, match=f"The partition is damaged at cursor {place[:4]}"):
@@ -230,8 +222,7 @@ def test_the_others_end_and_say_where(store: Store, rig: Rig, name: str, cursor:
         copy(store, 10, 15)
     else:
         remove(store, 5)
-        for row in range(MANY, 0, -1):
-            drop(store, row)
+        clear(store)
     hole = 13 if cursor == 15 else 5
     with pytest.raises(LogDamaged, match=f"The primary is damaged at cursor {hole}: {HOLE}"):
         rig.finish(name, USER)

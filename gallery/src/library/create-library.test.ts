@@ -279,7 +279,8 @@ test("a save that is kept is sent by one page when two are loaded anew", async (
   ]);
 });
 
-test("what a page leaves is taken up by another that was there all the time", async () => {
+/** Of two pages, one closes without a network, and leaves a save and a deletion. */
+async function leftUnsent(): Promise<{ readonly server: ModelServer; readonly other: Page }> {
   const server = serverWith(3);
   const net = line();
   const [page, other] = [open(server, net), open(server)];
@@ -289,6 +290,11 @@ test("what a page leaves is taken up by another that was there all the time", as
   page.library.remove([2]);
   await pass(1);
   page.close();
+  return { server, other };
+}
+
+test("what a page leaves is taken up by another that was there all the time", async () => {
+  const { server, other } = await leftUnsent();
   await pass(5000);
   await pass(5000);
   expect(await other.library.unsent()).toEqual({ saves: 0, deletions: 0 });
@@ -297,15 +303,7 @@ test("what a page leaves is taken up by another that was there all the time", as
 });
 
 test("who signs out sends what a page left a moment ago, too", async () => {
-  const server = serverWith(3);
-  const net = line();
-  const [page, other] = [open(server, net), open(server)];
-  await pass();
-  net.fail(new TypeError("Failed to fetch"));
-  void page.library.save([someImage()]);
-  page.library.remove([2]);
-  await pass(1);
-  page.close();
+  const { other } = await leftUnsent();
   await pass(1);
   await other.library.finish();
   expect(await other.library.unsent()).toEqual({ saves: 0, deletions: 0 });

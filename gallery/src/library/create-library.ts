@@ -3,7 +3,7 @@
 import { useQueryClient, type QueryClient } from "@tanstack/solid-query";
 import { createEffect, createMemo, createSignal, onCleanup, type Accessor } from "solid-js";
 import type { Api } from "../api/client";
-import { Problem } from "../api/problem";
+import { problemOf, type Problem } from "../api/problem";
 import { enter, type Pages } from "../pages";
 import { find, isCounted, isVoid, type Image, type Library } from "./library";
 import { createQuery } from "./create-query";
@@ -23,8 +23,6 @@ import type { LibraryHook, NotRemoved } from "./library-api";
 
 /** Milliseconds in which changes are gathered before they are kept on the device. */
 const KEEP_AFTER = 1000;
-
-const NOT_FOUND = new Problem("not-found", "There is no such image, or it was deleted.");
 
 export interface Sources {
   readonly user: string;
@@ -175,7 +173,7 @@ export function createLibrary({ user, api, device, signedIn, looked }: Sources):
     },
     image: (cursor) => (isGone(cursor) ? undefined : (known(cursor) ?? single.image(cursor))),
     missing: (cursor) =>
-      isGone(cursor) ? NOT_FOUND : known(cursor) ? undefined : single.problem(cursor),
+      isGone(cursor) ? problemOf("not-found") : known(cursor) ? undefined : single.problem(cursor),
     save: (some) => outbox.add(some),
     discard: (id) => void outbox.discard(saveOf(id)),
     retry: (id) => outbox.retry(saveOf(id)),
@@ -265,13 +263,8 @@ function createSingle(user: string, api: Api, wanted: Accessor<number | undefine
 
   return {
     image: (cursor: number) => (isWanted(cursor) ? query().data : undefined),
-    problem: (cursor: number) => (isWanted(cursor) && inOurWords(query().error)) || undefined,
+    problem: (cursor: number) => (isWanted(cursor) && query().error) || undefined,
   };
-}
-
-/** What the server says of a missing image is meant for programmers. */
-function inOurWords(problem: Problem | null): Problem | null {
-  return problem?.code === "not-found" ? NOT_FOUND : problem;
 }
 
 /** Drops what the library itself shows now; all, if the server has another one. */

@@ -10,7 +10,8 @@ export function addressesIn(text: string): readonly string[] {
 }
 
 function linesOf(text: string): readonly string[] {
-  return text.split("\n").map((line) => line.trim()).filter(Boolean); // prettier-ignore
+  const lines = text.split("\n").map((line) => line.trim());
+  return lines.filter(Boolean);
 }
 
 /** A mark at the end of every line but the last, which may do without, is the list's own. */
